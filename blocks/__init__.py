@@ -1,0 +1,41 @@
+"""The blocks of Composer. Importing this package registers them all (see `composer.block`)."""
+
+from composer.blocks import (
+    activations,
+    discriminators,
+    draws,
+    elementwise,
+    encoders,
+    features,
+    generators,
+    initialize,
+    layers,
+    losses,
+    normalization,
+    penalties,
+    random,
+    resampling,
+    similarity,
+    state,
+    tensors,
+)
+
+__all__ = [
+    "activations",
+    "discriminators",
+    "draws",
+    "elementwise",
+    "encoders",
+    "features",
+    "generators",
+    "initialize",
+    "layers",
+    "losses",
+    "normalization",
+    "penalties",
+    "random",
+    "resampling",
+    "similarity",
+    "state",
+    "tensors",
+]

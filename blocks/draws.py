@@ -1,0 +1,128 @@
+"""Draws: named values made of random numbers.
+
+Each takes its own generator, which the compiler seeds from (seed, iteration, run, name). Numbers are drawn on the
+CPU in float32 and then moved, so that they are the same on every device and for every dtype. `rows` is a value whose
+rows are counted (`rows=x`); the compiler fills in the rows of the batch where it is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from composer.block import Range, block
+
+Share = Annotated[float, Range(0, 1)]
+Device = torch.device | str | None
+
+
+def _shape(rows: Tensor | int, size: int | list[int]) -> tuple[int, ...]:
+    count = rows if isinstance(rows, int) else rows.shape[0]
+    return (count, size) if isinstance(size, int) else (count, *size)
+
+
+def _moved(numbers: Tensor, device: Device, dtype: torch.dtype | None) -> Tensor:
+    return numbers.to(device=device, dtype=dtype)
+
+
+@block("-> noise[{rows} ...]", role="draw")
+def normal(
+    size: int | list[int],
+    rows: Tensor | int = 1,
+    *,
+    generator: torch.Generator,
+    device: Device = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Standard normal numbers, `size` of them (or a tensor of the sizes in a list) for each row.
+
+    Shapes: `normal(16)` is [b 16], `normal([8, 1, 1])` is [b 8 1 1].
+    """
+    return _moved(torch.randn(_shape(rows, size), generator=generator), device, dtype)
+
+
+@block("x[...] -> noise[...]", role="draw")
+def normal_like(
+    x: Tensor, *, generator: torch.Generator, device: Device = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Standard normal numbers in the shape of `x`. Shapes: any."""
+    return _moved(torch.randn(x.shape, generator=generator), device or x.device, dtype or x.dtype)
+
+
+@block("-> noise[{rows} ...]", role="draw")
+def uniform(
+    size: int | list[int],
+    low: float = 0.0,
+    high: float = 1.0,
+    rows: Tensor | int = 1,
+    *,
+    generator: torch.Generator,
+    device: Device = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Numbers spread evenly from `low` to `high`, `size` of them (or a tensor of these sizes) for each row.
+
+    Shapes: `uniform(16)` is [b 16].
+    """
+    numbers = torch.rand(_shape(rows, size), generator=generator)
+    return _moved(low + (high - low) * numbers, device, dtype)
+
+
+@block("x[...] -> noise[...]", role="draw")
+def uniform_like(
+    x: Tensor,
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    generator: torch.Generator,
+    device: Device = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Numbers spread evenly from `low` to `high` in the shape of `x`. Shapes: any."""
+    numbers = torch.rand(x.shape, generator=generator)
+    return _moved(low + (high - low) * numbers, device or x.device, dtype or x.dtype)
+
+
+@block("-> share[{rows}]", role="draw")
+def shares(
+    rows: Tensor | int = 1,
+    *,
+    generator: torch.Generator,
+    device: Device = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """A number in [0, 1) for each row, to mix rows with `lerp`. Shapes: [b]."""
+    return _moved(torch.rand(_shape(rows, []), generator=generator), device, dtype)
+
+
+@block("-> index[{rows}]", role="draw")
+def permutation(rows: Tensor | int = 1, *, generator: torch.Generator, device: Device = None) -> Tensor:
+    """The numbers of the rows in random order, for `take`. Shapes: [b], whole numbers 0 to b - 1."""
+    return torch.randperm(_shape(rows, [])[0], generator=generator).to(device)
+
+
+@block("-> coin[]", role="draw")
+def coin(
+    p: Share = 0.5, *, generator: torch.Generator, device: Device = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """1 with probability `p`, else 0: one number for the whole batch. Shapes: []."""
+    return _moved((torch.rand((), generator=generator) < p).float(), device, dtype)
+
+
+@block("features[b c h w] -> index[{min(count, h*w)}]", role="draw")
+def positions(
+    features: Tensor,
+    count: Annotated[int, Range(1, None)] = 256,
+    *,
+    generator: torch.Generator,
+    device: Device = None,
+) -> Tensor:
+    """Numbers of `count` different pixels (all of them where there are fewer) in random order, for `pick`.
+
+    Shapes: [b c h w] -> [min(count, h*w)], the same pixels for every sample.
+    Source: Contrastive Learning for Unpaired Image-to-Image Translation (arXiv:2007.15651), released code.
+    """
+    pixels = features.shape[2] * features.shape[3]
+    return torch.randperm(pixels, generator=generator)[: min(count, pixels)].to(device or features.device)

@@ -1,0 +1,259 @@
+"""Layers: the pieces that generators, encoders and discriminators are made of, in Python and in YAML.
+
+In a `chain:` they are written without their input, `conv(64, kernel=7, norm="instance")`; in a wired network with it,
+`h: conv(x, 64, kernel=7)`. The order inside a layer is always pad, convolution, normalization, activation.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from composer.block import Range, block
+from composer.blocks.activations import activation as make_activation
+from composer.blocks.normalization import Norm, normalization
+from composer.blocks.random import Dropout
+
+Pad = Literal["zero", "reflect", "replicate"]
+Positive = Annotated[int, Range(1, None)]
+Natural = Annotated[int, Range(0, None)]
+PositiveOrNone = Annotated[int | None, Range(1, None)]
+NaturalOrNone = Annotated[int | None, Range(0, None)]
+Share = Annotated[float, Range(0, 1)]
+
+_PADS: dict[str, type[nn.Module]] = {"reflect": nn.ReflectionPad2d, "replicate": nn.ReplicationPad2d}
+_OUT = "{out if out is not None else c*widen//narrow}"
+_PADDING = "(padding if padding is not None else (kernel - 1)//2)"
+
+
+def convolution(
+    c: int,
+    out: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    padding: int | None = None,
+    pad: Pad = "zero",
+    bias: bool = True,
+    norm: Norm = "none",
+    activation: str = "none",
+) -> list[nn.Module]:
+    """Pad (only when it is not zeros), convolution, normalization and activation, for a flat list of layers."""
+    amount = (kernel - 1) // 2 if padding is None else padding
+    explicit = pad != "zero" and amount > 0
+    pads = [_PADS[pad](amount)] if explicit else []
+    convolved = nn.Conv2d(c, out, kernel, stride, 0 if explicit else amount, bias=bias)
+    return [*pads, convolved, normalization(norm, out), make_activation(activation)]
+
+
+@block(f"features[b c h w] -> features[b {_OUT} {{(h + 2*{_PADDING} - kernel)//stride + 1}} "
+       f"{{(w + 2*{_PADDING} - kernel)//stride + 1}}]", name="conv")  # fmt: skip
+class ConvLayer(nn.Module):
+    """Pad, convolve, normalize, activate.
+
+    Shapes: [b c h w] in; `out` channels come out, or `widen / narrow` times as many as went in. Sizes as of a strided
+    convolution; `padding` left out is (kernel - 1) // 2, which keeps the size at stride 1 and an odd kernel.
+    Ranges: any in; out as the activation has it. Activations are named by text, see `composer.blocks.activations`.
+    """
+
+    def __init__(
+        self,
+        c: int,
+        *,
+        out: PositiveOrNone = None,
+        kernel: Positive = 3,
+        stride: Positive = 1,
+        padding: NaturalOrNone = None,
+        pad: Pad = "zero",
+        norm: Norm = "none",
+        activation: str = "none",
+        bias: bool = True,
+        widen: Positive = 1,
+        narrow: Positive = 1,
+    ) -> None:
+        super().__init__()
+        width = c * widen // narrow if out is None else out
+        *pads, self.conv, self.norm, self.activation = convolution(
+            c, width, kernel, stride=stride, padding=padding, pad=pad, bias=bias, norm=norm, activation=activation
+        )
+        self.pad = pads[0] if pads else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.norm(self.conv(self.pad(x))))  # type: ignore[no-any-return]
+
+
+@block(f"features[b c h w] -> features[b {_OUT} {{(h - 1)*stride - 2*{_PADDING} + kernel + output_padding}} "
+       f"{{(w - 1)*stride - 2*{_PADDING} + kernel + output_padding}}]", name="conv_transpose")  # fmt: skip
+class ConvTransposeLayer(nn.Module):
+    """Convolve backwards (transposed convolution), normalize, activate.
+
+    Shapes: [b c h w] in; (h - 1) * stride - 2 * padding + kernel + output_padding high, so `kernel=3, stride=2,
+    output_padding=1` and `kernel=4, stride=2` double the size. Channels as in `conv`. Ranges: any.
+    """
+
+    def __init__(
+        self,
+        c: int,
+        *,
+        out: PositiveOrNone = None,
+        kernel: Positive = 4,
+        stride: Positive = 2,
+        padding: NaturalOrNone = None,
+        output_padding: Natural = 0,
+        norm: Norm = "none",
+        activation: str = "none",
+        bias: bool = True,
+        widen: Positive = 1,
+        narrow: Positive = 1,
+    ) -> None:
+        super().__init__()
+        width = c * widen // narrow if out is None else out
+        amount = (kernel - 1) // 2 if padding is None else padding
+        self.conv = nn.ConvTranspose2d(c, width, kernel, stride, amount, output_padding, bias=bias)
+        self.norm = normalization(norm, width)
+        self.activation = make_activation(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.norm(self.conv(x)))  # type: ignore[no-any-return]
+
+
+@block("code[b c] -> code[b {out}]", name="linear")
+class LinearLayer(nn.Module):
+    """An affine map of each row, then an activation. Shapes: [b c] -> [b out]. Ranges: any."""
+
+    def __init__(self, c: int, *, out: Positive, activation: str = "none", bias: bool = True) -> None:
+        super().__init__()
+        self.linear = nn.Linear(c, out, bias=bias)
+        self.activation = make_activation(activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.linear(x))  # type: ignore[no-any-return]
+
+
+@block("features[b c h w] -> features[b c h w]", draws=True)
+class Residual(nn.Module):
+    """Add what two convolutions make of the features to the features; nothing after the sum.
+
+    y = x + norm(conv(dropout(activation(norm(conv(x)))))), or with the dropout at the end. Shapes [b c h w]; any range.
+    Source: Deep Residual Learning (arXiv:1512.03385), as in Perceptual Losses for Real-Time Style Transfer
+    (arXiv:1603.08155). Differs: no activation after the sum.
+    """
+
+    def __init__(
+        self,
+        c: int,
+        *,
+        kernel: Positive = 3,
+        pad: Pad = "reflect",
+        norm: Norm = "instance",
+        activation: str = "relu",
+        dropout: Share = 0.0,
+        dropout_at: Literal["middle", "end"] = "middle",
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        first = ConvLayer(c, out=c, kernel=kernel, pad=pad, norm=norm, activation=activation, bias=bias)
+        second = ConvLayer(c, out=c, kernel=kernel, pad=pad, norm=norm, bias=bias)
+        self.block = nn.ModuleList([first, second])
+        self.dropout = Dropout(p=dropout)
+        self.dropout_at = dropout_at
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.block
+        if self.dropout_at == "middle":
+            return x + second(self.dropout(first(x)))  # type: ignore[no-any-return]
+        return x + self.dropout(second(first(x)))
+
+
+@block("features[b c h w] -> features[b c h w]", draws=True)
+class ResidualStack(nn.Module):
+    """Several residual blocks one after the other, alike but each with its own weights.
+
+    Shapes [b c h w]; any range. See `residual`.
+    """
+
+    def __init__(
+        self,
+        c: int,
+        *,
+        blocks: Natural = 1,
+        kernel: Positive = 3,
+        pad: Pad = "reflect",
+        norm: Norm = "instance",
+        activation: str = "relu",
+        dropout: Share = 0.0,
+        dropout_at: Literal["middle", "end"] = "middle",
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            *[
+                Residual(
+                    c,
+                    kernel=kernel,
+                    pad=pad,
+                    norm=norm,
+                    activation=activation,
+                    dropout=dropout,
+                    dropout_at=dropout_at,
+                )
+                for _ in range(blocks)
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x)  # type: ignore[no-any-return]
+
+
+@block("features[b c h w] -> features[b c h*{factor} w*{factor}]")
+def upsample(x: Tensor, factor: Positive = 2, mode: Literal["nearest", "bilinear"] = "nearest") -> Tensor:
+    """Enlarge by a whole factor, repeating pixels or between them (bilinear, corners not aligned).
+
+    Shapes: [b c h w] -> [b c h*factor w*factor]. Ranges: kept.
+    """
+    return functional.interpolate(x, scale_factor=factor, mode=mode)
+
+
+@block(f"features[b c h w] -> features[b {_OUT} {{h*factor + 2*{_PADDING} - kernel + 1}} "
+       f"{{w*factor + 2*{_PADDING} - kernel + 1}}]", name="upsample_conv")  # fmt: skip
+class UpsampleConv(nn.Module):
+    """Enlarge, then pad, convolve, normalize, activate: an alternative to `conv_transpose` without checkerboards.
+
+    Shapes: [b c h w] -> `factor` times as high and wide with an odd kernel; channels as in `conv`. Ranges: any.
+    Source: Deconvolution and Checkerboard Artifacts, Distill 2016 (doi:10.23915/distill.00003).
+    """
+
+    def __init__(
+        self,
+        c: int,
+        *,
+        out: PositiveOrNone = None,
+        kernel: Positive = 3,
+        factor: Positive = 2,
+        mode: Literal["nearest", "bilinear"] = "nearest",
+        padding: NaturalOrNone = None,
+        pad: Pad = "zero",
+        norm: Norm = "none",
+        activation: str = "none",
+        bias: bool = True,
+        widen: Positive = 1,
+        narrow: Positive = 1,
+    ) -> None:
+        super().__init__()
+        self.factor, self.mode = factor, mode
+        self.layer = ConvLayer(
+            c,
+            out=out,
+            kernel=kernel,
+            padding=padding,
+            pad=pad,
+            norm=norm,
+            activation=activation,
+            bias=bias,
+            widen=widen,
+            narrow=narrow,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(upsample(x, self.factor, self.mode))  # type: ignore[no-any-return]

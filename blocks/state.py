@@ -1,0 +1,95 @@
+"""State beyond weights: what earlier iterations left behind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from composer.block import Range, block
+
+
+class Draws(Protocol):
+    """Random numbers for a state block, asked one after the other, so that recorded ones can be replayed."""
+
+    def uniform(self, name: str) -> float:
+        """A number in [0, 1)."""
+
+    def integer(self, name: str, n: int) -> int:
+        """A whole number from 0 to n - 1."""
+
+
+@block("image[b c h w] -> image[b c h w]", role="state", per_sample=False)
+class History(nn.Module):
+    """Earlier images in place of some of the new ones, so that a discriminator does not forget.
+
+    Image by image in the order of the batch: while fewer than `size` images are kept, the image is kept and returned,
+    and nothing is drawn. Afterwards u in [0, 1) is drawn (`u`); if u > 0.5 a slot is drawn (`slot`), its image is
+    returned and the new one takes its place; otherwise the new image is returned and not kept. `size` 0 hands images
+    through. Shapes [b c h w]; range kept; no gradient flows through.
+    Source: Learning from Simulated and Unsupervised Images through Adversarial Training (arXiv:1612.07828), section
+    2.3, in the form of Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks
+    (arXiv:1703.10593). Differs: replacement is random, image by image, not half of each batch.
+    """
+
+    images: Tensor
+    kept: Tensor
+
+    def __init__(self, c: int, h: int, w: int, *, size: Annotated[int, Range(0, None)] = 50) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("images", torch.zeros(size, c, h, w))
+        self.register_buffer("kept", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, *, draws: Draws) -> Tensor:
+        if self.size == 0:
+            return x.detach().clone()
+        given = []
+        for image in x.detach():
+            kept = int(self.kept)
+            if kept < self.size:
+                self.images[kept] = image
+                self.kept += 1
+                given.append(image)
+            elif draws.uniform("u") > 0.5:
+                slot = draws.integer("slot", self.size)
+                given.append(self.images[slot].clone())
+                self.images[slot] = image
+            else:
+                given.append(image)
+        return torch.stack(given)
+
+
+@block("code[b c] -> code[{size} c]", role="state", per_sample=False)
+class Queue(nn.Module):
+    """The last `size` rows that earlier iterations pushed, read before this iteration's rows are pushed.
+
+    The oldest rows are overwritten, in a ring. Shapes [b c] -> [size c]; rows start as unit vectors in random
+    directions. No gradient flows through. Source: Momentum Contrast (arXiv:1911.05722), algorithm 1.
+    Differs: `size` need not be a multiple of the batch.
+    """
+
+    rows: Tensor
+    next: Tensor
+
+    def __init__(self, c: int, *, size: Annotated[int, Range(1, None)] = 1024) -> None:
+        super().__init__()
+        self.size = size
+        start = torch.randn(size, c)
+        self.register_buffer("rows", start / start.norm(dim=1, keepdim=True))
+        self.register_buffer("next", torch.zeros((), dtype=torch.int64))
+
+    def draw_initial(self, generator: torch.Generator) -> None:
+        """Draw the starting rows anew (see `composer.blocks.initialize`)."""
+        start = torch.randn(self.rows.shape, generator=generator)
+        self.rows.copy_(start / start.norm(dim=1, keepdim=True))
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, *, draws: Draws) -> Tensor:
+        before = self.rows.clone()
+        places = (int(self.next) + torch.arange(x.shape[0], device=x.device)) % self.size
+        self.rows[places] = x.detach().to(self.rows.dtype)
+        self.next.copy_((self.next + x.shape[0]) % self.size)
+        return before

@@ -1,0 +1,134 @@
+"""Functions on tensors: joining, cutting, choosing, mixing, encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from composer.block import Range, block
+
+Natural = Annotated[int, Range(0, None)]
+Positive = Annotated[int, Range(1, None)]
+
+
+@block("x[b c+ ...]+ -> x[b c+ ...]")
+def concat(*x: Tensor) -> Tensor:
+    """Put tensors beside each other along the channels, in the order given. Shapes [b c ...]; ranges kept."""
+    return torch.cat(x, 1)
+
+
+@block("x[b+ ...]+ -> x[b+ ...]", per_sample=False)
+def stack(*x: Tensor) -> Tensor:
+    """Put batches after each other, rows of the first argument first. Shapes [b ...]; ranges kept."""
+    return torch.cat(x, 0)
+
+
+@block("x[b ...] -> x[b/{parts} ...]*{parts}", per_sample=False, maps=True)
+def split(x: Tensor, parts: Positive = 2) -> list[Tensor]:
+    """Cut a batch into `parts` equal runs of rows, in order: undoes `stack`. Shapes [b ...]; ranges kept."""
+    return list(x.chunk(parts, 0))
+
+
+@block("x[b ...] -> x[{count} ...]", per_sample=False, maps=True)
+def rows(x: Tensor, first: Natural, count: Positive) -> Tensor:
+    """`count` rows of a batch from row `first`, counted from 0. Shapes [b ...] -> [count ...]; ranges kept."""
+    return x.narrow(0, first, count)
+
+
+@block("x[b c ...] -> x[b {count} ...]", maps=True)
+def channels(x: Tensor, first: Natural, count: Positive) -> Tensor:
+    """`count` channels from channel `first`, counted from 0. Shapes [b c ...] -> [b count ...]; ranges kept."""
+    return x.narrow(1, first, count)
+
+
+@block("x[b ...], index[n] -> x[n ...]", per_sample=False)
+def take(x: Tensor, index: Tensor) -> Tensor:
+    """The rows of a batch with these numbers, in this order. Shapes [b ...] and [n] -> [n ...]; ranges kept."""
+    return x.index_select(0, index)
+
+
+@block("features[b c h w], index[n] -> code[{b*n} c]", per_sample=False)
+def pick(features: Tensor, index: Tensor) -> Tensor:
+    """The channels at some pixels, one row a pixel: all pixels of the first sample, then of the next.
+
+    Pixel numbers count along the rows of the image, from 0, and are the same for every sample.
+    Shapes: [b c h w] and [n] -> [b*n c]; ranges kept.
+    Source: Contrastive Learning for Unpaired Image-to-Image Translation (arXiv:2007.15651), section 3.
+    """
+    return features.flatten(2)[:, :, index].transpose(1, 2).flatten(0, 1)
+
+
+@block("x[...], coin[] -> x[...]", maps=True)
+def flip(x: Tensor, coin: Tensor) -> Tensor:
+    """Mirror left and right when the coin is not 0, the whole batch at once. Shapes [... w]; ranges kept."""
+    return torch.where(coin.bool(), x.flip(-1), x)
+
+
+@block("x[...], x[...], share? -> x[...]")
+def lerp(start: Tensor, end: Tensor, share: Tensor | float) -> Tensor:
+    """From `start` (share 0) to `end` (share 1): start + share * (end - start).
+
+    Shapes alike; `share` is a number, or a tensor of one axis with a share for each row. Ranges: between the two.
+    """
+    if isinstance(share, Tensor) and share.dim() == 1:
+        share = share.view(-1, *[1] * (start.dim() - 1))
+    return start + share * (end - start)
+
+
+@block("mask[...], x[...], x[...] -> x[...]")
+def where(mask: Tensor, x: Tensor, other: Tensor) -> Tensor:
+    """`x` where the mask is not 0, `other` elsewhere. Shapes alike; ranges kept."""
+    return torch.where(mask.bool(), x, other)
+
+
+@block("label[b ...] -> mask[b {classes} ...]")
+def one_hot(label: Tensor, classes: Positive, *, dtype: torch.dtype = torch.float32) -> Tensor:
+    """One channel a class: 1 where the label is its number, else 0.
+
+    Shapes: [b ...] whole numbers 0 to classes - 1 -> [b classes ...].
+    """
+    return functional.one_hot(label, classes).movedim(-1, 1).to(dtype)
+
+
+@block("ids[b h w] -> mask[b 1 h w]")
+def edges(ids: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
+    """1 where a pixel's id differs from that of a neighbour left, right, above or below, else 0.
+
+    Shapes: [b h w] whole numbers -> [b 1 h w].
+    Source: High-Resolution Image Synthesis with Conditional GANs (arXiv:1711.11585), section 3.3.
+    """
+    found = torch.zeros_like(ids, dtype=torch.bool)
+    across, down = ids[:, :, 1:] != ids[:, :, :-1], ids[:, 1:] != ids[:, :-1]
+    found[:, :, 1:] |= across
+    found[:, :, :-1] |= across
+    found[:, 1:] |= down
+    found[:, :-1] |= down
+    return found[:, None].to(dtype)
+
+
+@block("code[b c] -> features[b c {height} {width}]")
+def spread(code: Tensor, height: Positive, width: Positive) -> Tensor:
+    """Repeat a code at every pixel. Shapes: [b c] -> [b c height width]; ranges kept."""
+    return code[:, :, None, None].expand(-1, -1, height, width)
+
+
+@block("x[b ...] -> x[...]", per_sample=False)
+def mean(x: Tensor) -> Tensor:
+    """Mean over the rows of a batch. Shapes: [b ...] -> [...]; ranges kept."""
+    return x.mean(0)
+
+
+@block("x[b c ...] -> x[b 1 ...]")
+def channel_mean(x: Tensor) -> Tensor:
+    """Mean over the channels. Shapes: [b c ...] -> [b 1 ...]; ranges kept."""
+    return x.mean(1, keepdim=True)
+
+
+@block("x* -> x[...]")
+def total(x: Sequence[Tensor]) -> Tensor:
+    """Sum of the items of a list. Shapes: items alike."""
+    return torch.stack(list(x)).sum(0)

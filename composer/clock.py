@@ -1,0 +1,75 @@
+"""The clock of a run and the functions of it: weights, rates and switches are functions, never mutated numbers.
+
+All counts start at 0. `epoch_length` is how many iterations an epoch has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+NAMES = ("iteration", "epoch", "position", "epoch_length")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """One moment of a run."""
+
+    iteration: int
+    epoch_length: int = 1
+
+    @property
+    def epoch(self) -> int:
+        return self.iteration // self.epoch_length
+
+    @property
+    def position(self) -> int:
+        """Iterations since the epoch began."""
+        return self.iteration % self.epoch_length
+
+    def linear(self, start: float, end: float, over: int, begin: int = 0) -> float:
+        """From `start` at iteration `begin` in a straight line to `end`, `over` iterations later; then `end`."""
+        share = min(1.0, max(0.0, (self.iteration - begin) / max(1, over)))
+        return start + (end - start) * share
+
+    def cosine(self, start: float, end: float, over: int, begin: int = 0) -> float:
+        """From `start` to `end` along half a cosine over `over` iterations from `begin`; then `end`."""
+        share = min(1.0, max(0.0, (self.iteration - begin) / max(1, over)))
+        return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))
+
+    def exponential(self, factor: float, every: int) -> float:
+        """`factor` to the power iteration / every, without steps."""
+        return float(factor ** (self.iteration / max(1, every)))
+
+    def steps(self, every: int, factor: float, early: int = 0) -> float:
+        """`factor` to the power of how many times `every` iterations have passed, counted `early` iterations sooner."""
+        return float(factor ** ((self.iteration + early) // max(1, every)))
+
+    def constant_then_linear(self, constant: int, decay: int, early: int = 0) -> float:
+        """1 for `constant` epochs, then down in steps of 1 / (decay + 1) an epoch, `early` epochs sooner; never below 0."""
+        passed = max(0, self.epoch + 1 + early - constant)
+        return max(0.0, 1.0 - passed / (decay + 1))
+
+    def warmup(self, over: int) -> float:
+        """From 1 / over to 1 over the first `over` iterations."""
+        return min(1.0, (self.iteration + 1) / max(1, over))
+
+
+def _count(items: list[Any]) -> int:
+    return len(items)
+
+
+# Functions of the clock, by the name a graph calls them.
+FUNCTIONS: tuple[str, ...] = ("linear", "cosine", "exponential", "steps", "constant_then_linear", "warmup")
+# Functions of plain numbers and lists.
+NUMBERS: dict[str, Callable[..., Any]] = {
+    "min": min,
+    "max": max,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "sqrt": math.sqrt,
+    "log": math.log,
+    "count": _count,
+}

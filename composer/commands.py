@@ -1,0 +1,146 @@
+"""What each command of the command line does; one function a command, called with its arguments.
+
+Imports stand inside: `composer check` needs no torch, and `composer --help` nothing at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from composer.errors import ComposeError, Problem
+
+if TYPE_CHECKING:
+    from composer.run import RunSettings
+
+
+def version() -> str:
+    import composer
+
+    return f"composer {composer.__version__}"
+
+
+def run(given: argparse.Namespace) -> int:
+    from composer.run import run as start
+
+    return start(_run_settings(given)).status
+
+
+def check(given: argparse.Namespace) -> int:
+    """Every problem of every file, then one line for each good one."""
+    import composer
+
+    problems: list[Problem] = []
+    good: list[str] = []
+    for graph in given.graphs:
+        try:
+            shaped = composer.check(graph, **_changes(given))
+        except ComposeError as error:
+            problems += error.problems
+        else:
+            good.append(
+                f"{graph}: ok ({_counted(shaped.graph.networks, 'network')}, {_counted(shaped.graph.phases, 'phase')})"
+            )
+    for line in good:
+        print(line)
+    if problems:
+        raise ComposeError(problems[0].fact, problems=tuple(dict.fromkeys(problems)))
+    return 0
+
+
+def show(given: argparse.Namespace) -> int:
+    import composer
+
+    changes = _changes(given)
+    if given.stage in ("document", "graph"):
+        from composer.listing import printed
+
+        print(printed(composer.check(given.graph, **changes), given.stage).rstrip("\n"))
+        return 0
+    program = composer.compile(given.graph, **changes)
+    stages = [given.stage] if given.stage else ["shapes", "plan"]
+    print("\n\n".join(program.printed(stage).rstrip("\n") for stage in stages))
+    return 0
+
+
+def draw(given: argparse.Namespace) -> int:
+    import composer
+    from composer.draw import draw as draw_graph
+
+    shaped = composer.check(given.graph, **_changes(given))
+    draw_graph(shaped, given.out, expand=given.expand, network=given.network)
+    print(f"wrote {given.out}")
+    return 0
+
+
+def blocks(given: argparse.Namespace) -> int:
+    from composer.tables import block_page, block_table
+
+    print(block_page(given.name) if given.name else block_table())
+    return 0
+
+
+def graphs(given: argparse.Namespace) -> int:
+    from composer.tables import graph_table
+
+    print(graph_table())
+    return 0
+
+
+def translate(given: argparse.Namespace) -> int:
+    from composer.run import pick_device
+    from composer.translate_files import translate_files
+
+    written = translate_files(
+        given.run,
+        given.images,
+        given.out,
+        name=given.translation,
+        seed=given.seed,
+        device=pick_device(given.device),
+        force=given.force,
+        said=print,
+    )
+    print(f"wrote {_counted(written, 'picture')}")
+    return 0
+
+
+def verify_resume(given: argparse.Namespace) -> int:
+    from composer.verify_resume import table
+    from composer.verify_resume import verify_resume as verify
+
+    before, after = given.iterations
+    given.iterations = None
+    found = verify(_run_settings(given), before, after)
+    print(f"{before} + {after} iterations at once, against {before}, a stop, and {after} more:")
+    print(table(found))
+    different = any(one.different for one in found)
+    print("the runs differ" if different else "the runs are the same, bit for bit")
+    return int(different)
+
+
+def _run_settings(given: argparse.Namespace) -> RunSettings:
+    """The settings of a run from the options that were given; options a command lacks keep their defaults."""
+    from composer.run import RunSettings
+
+    known = {name: value for name, value in vars(given).items() if name not in ("command", "settings")}
+    lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return RunSettings(**{**known, **lists}, settings=tuple(_pairs(given.settings)))
+
+
+def _changes(given: argparse.Namespace) -> dict[str, Any]:
+    return {"variants": given.variants, "preset": given.preset, "settings": list(_pairs(given.settings))}
+
+
+def _pairs(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """`params.width=32` to path and value."""
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise ComposeError(f"--set {text} has no value", remedy="write PATH=VALUE, e.g. --set params.width=32")
+        yield path, value
+
+
+def _counted(things: Any, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

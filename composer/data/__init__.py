@@ -1,0 +1,16 @@
+"""Data: streams of rows from folders of pictures, as batches that depend on nothing but the seed and their number.
+
+Reading order: fields (what a graph asks for), source, layouts (where it lies), files (its rows), folders (both
+together), prepare (resize, crop, mirror), order (which rows), batch (arrays), loader, pool and worker (tensors,
+ahead of time).
+`composer.data.pictures` reads and writes single pictures.
+"""
+
+from __future__ import annotations
+
+from composer.data.dataset import Dataset, bind
+from composer.data.fields import KINDS, Field, Stream, check_streams
+from composer.data.folders import open_data
+from composer.data.source import Source
+
+__all__ = ["KINDS", "Dataset", "Field", "Source", "Stream", "bind", "check_streams", "open_data"]

@@ -1,0 +1,185 @@
+"""Rows that are files: what a folder holds, one stream read from it, and a look at all files before training."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from composer.data.decode import SUFFIXES, ImageInfo, Unreadable, decode, listed, probe, shown
+from composer.data.source import Array, Pixels
+from composer.errors import ComposeError, Problem
+
+DECODE_BELOW = 32 * 2**20  # bytes of files that are decoded wholly before training; of more only the heads are read
+PROBE_AT_MOST = 20_000  # files whose heads are read before training; of more, as many evenly spread ones
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The picture files in a folder, sorted by name; hidden files are passed over, folders in it not entered."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if not _is_dir(entry))
+    except OSError as error:
+        raise ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}") from None
+    return [folder / name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted by name, without hidden ones."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if _is_dir(entry))
+    except OSError as error:
+        raise ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}") from None
+    return [folder / name for name in names if not name.startswith(".")]
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that cannot be followed; reading it says why
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where the pictures of one image field are: a file a row, or one of `parts` equal strips of it, from the left."""
+
+    channels: int
+    paths: tuple[str, ...]
+    part: int = 0
+    parts: int = 1
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """The rows of one stream, read from files."""
+
+    columns: Mapping[str, Column]
+    labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    text: str = ""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())).paths)
+
+    def row(self, index: int) -> dict[str, Array]:
+        """Raises ComposeError when a file cannot be read."""
+        opened: dict[tuple[str, int], Pixels] = {}
+        row: dict[str, Array] = {}
+        for name, column in self.columns.items():
+            key = column.paths[index], column.channels
+            if key not in opened:
+                try:
+                    opened[key] = decode(*key)[0]
+                except Unreadable as error:
+                    raise _unreadable([(key[0], str(error))], 1) from None
+            row[name] = _strip(opened[key], column, key[0])
+        row.update({name: np.asarray(values[index], dtype=np.int64) for name, values in self.labels.items()})
+        return row
+
+    def files(self, index: int) -> str:
+        """The files of a row, for messages."""
+        return " and ".join(f"'{shown(path)}'" for path in dict.fromkeys(c.paths[index] for c in self.columns.values()))
+
+    def describe(self) -> str:
+        return self.text
+
+    def identity(self) -> str:
+        """A short digest of the file names and labels in their order: another digest means other rows."""
+        columns = {
+            name: ([os.path.basename(path) for path in column.paths], column.part, column.parts)
+            for name, column in self.columns.items()
+        }
+        text = repr((sorted(columns.items()), sorted(self.labels.items())))
+        return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
+def _strip(pixels: Pixels, column: Column, path: str) -> Pixels:
+    width = pixels.shape[1] // column.parts
+    if width == 0:
+        raise _unreadable([(path, _too_narrow(column.parts))], 1)
+    return pixels[:, column.part * width : (column.part + 1) * width]
+
+
+def _too_narrow(parts: int) -> str:
+    return f"too narrow for {parts} pictures side by side"
+
+
+def match_stems(columns: Mapping[str, Sequence[Path]], stream: str) -> tuple[dict[str, list[Path]], list[str]]:
+    """Rows of files with the same stem, one for each field, sorted; and notes on the files left out.
+
+    Raises ComposeError when no stem is in all folders, or a folder has two files of one stem.
+    """
+    by_stem = {name: _stems(paths) for name, paths in columns.items()}
+    common = sorted(set.intersection(*map(set, by_stem.values())))
+    if not common:
+        shown_stems = ", ".join(f"{name} has {listed(list(stems)[:3], 3)}" for name, stems in by_stem.items())
+        raise ComposeError(
+            f"'{stream}' needs pairs, and no file of {' and '.join(by_stem)} has the same name: {shown_stems}",
+            remedy="give the two pictures of a pair the same file name, or choose a graph for unpaired pictures",
+        )
+    notes, kept = [], set(common)
+    for name, stems in by_stem.items():
+        alone = [path.name for stem, path in stems.items() if stem not in kept]
+        if alone:
+            others = " and ".join(other for other in by_stem if other != name)
+            count = f"{len(alone)} of {len(stems)} files of {name} are left out"
+            notes.append(f"{count}, because {others} has none of that name: {listed(alone, 5)}")
+    return {name: [stems[stem] for stem in common] for name, stems in by_stem.items()}, notes
+
+
+def _stems(paths: Sequence[Path]) -> dict[str, Path]:
+    """Files by stem; the same letters may be encoded in two ways on different systems, so they are normalised."""
+    stems: dict[str, Path] = {}
+    for path in paths:
+        stem = unicodedata.normalize("NFC", path.stem)
+        if stem in stems:
+            fact = f"'{shown(path.parent)}' has both {shown(stems[stem].name)} and {shown(path.name)}"
+            raise ComposeError(fact, remedy="pairs are found by the name without suffix: keep one of the two")
+        stems[stem] = path
+    return stems
+
+
+def examine(sources: Iterable[FileSource]) -> list[Problem]:
+    """Read every file once, wholly when they are few, and say in one Problem which ones cannot be read."""
+    parts: dict[str, int] = {}
+    for source in sources:
+        for column in source.columns.values():
+            parts.update((path, max(column.parts, parts.get(path, 1))) for path in column.paths)
+    paths = sorted(parts)
+    whole = _total_size(paths) <= DECODE_BELOW
+    if not whole and len(paths) > PROBE_AT_MOST:
+        paths = paths[:: -(-len(paths) // PROBE_AT_MOST)]
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        reasons = pool.map(lambda path: _reason(path, parts[path], whole=whole), paths)
+        broken = [(path, reason) for path, reason in zip(paths, reasons, strict=True) if reason]
+    return list(_unreadable(broken, len(paths)).problems) if broken else []
+
+
+def _reason(path: str, parts: int, *, whole: bool) -> str:
+    """Why a file cannot be used, or an empty text."""
+    try:
+        info: ImageInfo = decode(path, 3)[1] if whole else probe(path)
+    except Unreadable as error:
+        return str(error)
+    return _too_narrow(parts) if info.width < parts else ""
+
+
+def _unreadable(broken: Sequence[tuple[str, str]], total: int) -> ComposeError:
+    names = listed((f"'{path}' ({reason})" for path, reason in broken), 10)
+    fact = f"{len(broken)} of {total} picture files cannot be read: {names}" if total > 1 else f"cannot read {names}"
+    return ComposeError(fact, remedy="replace or delete " + ("them" if len(broken) > 1 else "it"))
+
+
+def _total_size(paths: Iterable[str]) -> int:
+    total = 0
+    for path in paths:
+        try:
+            total += os.path.getsize(path)
+        except OSError:
+            continue  # a broken link: reading it says so
+    return total

@@ -1,0 +1,282 @@
+"""Plan -> readable Python: one function per run of a phase, each line with its place in the YAML.
+
+The functions are compiled through `linecache`, so that tracebacks and profilers show their lines. Their globals
+are the networks, the functions of the blocks they call and a few helpers (see `composer.program`).
+"""
+
+from __future__ import annotations
+
+import keyword
+import linecache
+import re
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+from composer.block import look_up
+from composer.errors import Place
+from composer.nodes import Node
+from composer.plan import Evaluation, Plan, Run
+from composer.signature import parse_signature
+
+RESERVED = frozenset(
+    "batch keep draw state clock stop no_grad inside gradient rows_of old_weights floor ceil sqrt log count min max".split()
+)
+
+
+@dataclass
+class Code:
+    """One emitted function: its name, its text, and the constants and names it needs."""
+
+    name: str
+    text: str
+    networks: dict[str, tuple[str, str, bool]] = field(default_factory=dict)  # variable -> (network, entry, average)
+    functions: dict[str, str] = field(default_factory=dict)  # variable -> block
+    constants: dict[str, Any] = field(default_factory=dict)
+
+    def compiled(self, file: str) -> CodeType:
+        """Code object whose lines tracebacks can show."""
+        linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
+        return compile(self.text, file, "exec")
+
+
+def identifier(name: str) -> str:
+    """`fake[a,b]` -> `fake_a_b`: a variable of the emitted code."""
+    word = re.sub(r"\W+", "_", name).strip("_") or "v"
+    if word[0].isdigit() or keyword.iskeyword(word) or word in RESERVED:
+        word = f"v_{word}"
+    return word
+
+
+def emit_plan(
+    plan: Plan,
+    drawing: frozenset[str] = frozenset(),
+    optimise: bool = True,
+    watched: frozenset[str] = frozenset(),
+) -> tuple[Code, ...]:
+    """The functions of a plan, one a run. `drawing`: networks that draw random numbers inside; `watched`: named
+    values that are handed out.
+
+    Without `optimise` every call builds its graph and only the edges are cut: the reference for what is left out.
+    """
+    names = _variables(plan)
+    return tuple(_Emitter(plan, run, names, drawing, optimise, watched).emit() for run in plan.runs)
+
+
+def emit_value(graph: Any, nodes: list[Node], drawing: frozenset[str]) -> Code:
+    """A function that computes `nodes` without gradients, for samples and translations: returns them as a tuple."""
+    from composer.nodes import reachable
+
+    made: dict[Node, Evaluation] = {}
+    for number, node in enumerate(reachable(nodes)):
+        extras = tuple((k, made[v]) for k, v in node.settings if isinstance(v, Node))
+        made[node] = Evaluation(number, node, 0, tuple(made[a] for a in node.args), extras)
+    run = Run(0, _NO_PHASE, False, 0, False, tuple(made.values()), (), (), frozenset(), False, ())
+    plan = Plan(graph, (), (run,), frozenset())
+    emitter = _Emitter(plan, run, _variables(plan), drawing)
+    return emitter.emit([made[n] for n in nodes])
+
+
+def _variables(plan: Plan) -> dict[int, str]:
+    """A variable for every evaluation; a name used twice gets a number."""
+    taken: set[str] = set()
+    found: dict[int, str] = {}
+    for run in plan.runs:
+        for one in run.made:
+            name = plan.graph.name_of(one.node)
+            word = identifier(name) if name in plan.graph.values else f"{identifier(one.node.target or one.node.op)}_{one.number}"
+            if word in taken:
+                word = f"{word}_{one.number}"
+            taken.add(word)
+            found[one.number] = word
+    return found
+
+
+class _Emitter:
+    def __init__(
+        self, plan: Plan, run: Run, names: dict[int, str], drawing: frozenset[str], optimise: bool = True,
+        watched: frozenset[str] = frozenset(),
+    ) -> None:
+        self.watched = {plan.graph.values[n]: n for n in watched}
+        self.plan, self.run, self.names, self.drawing, self.optimise = plan, run, names, drawing, optimise
+        self.code = Code(identifier(run.name), "")
+        self.lines: list[tuple[int, str, str]] = []  # indent, code, comment
+        self.leaf: dict[int, str] = {}
+
+    def emit(self, results: list[Evaluation] | None = None) -> Code:
+        run = self.run
+        self.lines.append((0, f"def {self.code.name}(batch, keep, draw, state, clock):", _where(run.phase.place)))
+        quiet = False
+        for one in run.made:
+            if one.node.op == "number":
+                continue
+            graph = one.has_graph or not self.optimise
+            for line in self.prepare(one):
+                self.lines.append((1, *line))
+                quiet = False
+            if not graph and not quiet:
+                self.lines.append((1, "with no_grad():", ""))
+            quiet = not graph
+            self.statement(one, 2 if quiet else 1)
+        self.finish(results)
+        width = min(88, max(len("    " * i + c) for i, c, _ in self.lines))
+        text = ""
+        for indent, line, comment in self.lines:
+            line = "    " * indent + line
+            text += (f"{line:<{width}}  # {comment}" if comment else line).rstrip() + "\n"
+        self.code.text = text
+        return self.code
+
+    # -- pieces -------------------------------------------------------------------------------------------------
+
+    def prepare(self, one: Evaluation) -> list[tuple[str, str]]:
+        """Leaves that this evaluation needs before it: `x_leaf = x.detach().requires_grad_()`."""
+        found = []
+        for arg in one.args:
+            if arg.number in self.run.leaves and arg.number not in self.leaf and self.wants_leaf(one, arg):
+                name = f"{self.names[arg.number]}_leaf"
+                source = self.variable(arg)
+                self.leaf[arg.number] = name
+                found.append((f"{name} = {source}.detach().requires_grad_()", "a gradient is taken here"))
+        return found
+
+    def wants_leaf(self, one: Evaluation, arg: Evaluation) -> bool:
+        return one.penalised or one.node.op == "grad"
+
+    def variable(self, one: Evaluation) -> str:
+        name = self.names[one.number]
+        if one.run != self.run.number:
+            return f'keep["{name}"]'
+        return name
+
+    def reference(self, arg: Evaluation, user: Evaluation | None) -> str:
+        """`arg` as `user` may see it: cut where the user's gradient must not enter."""
+        if arg.node.op == "number":
+            return repr(arg.node.setting("value"))
+        if user is not None and arg.number in self.leaf and self.wants_leaf(user, arg):
+            return self.leaf[arg.number]
+        name = self.variable(arg)
+        if arg.node.op in ("clock", "input", "draw", "state") or (self.optimise and not arg.has_graph):
+            return name
+        if user is not None:
+            if user.owners & arg.owners:
+                return name
+            if user.run == arg.run and arg.penalised and (user.penalised or user.node.op == "grad"):
+                return name
+            if user.penalised and arg.owners and user.run in arg.owners:
+                return name
+        return f"stop({name})"
+
+    def statement(self, one: Evaluation, indent: int) -> None:
+        node = one.node
+        name = self.names[one.number]
+        text = self.right_side(one)
+        comment = f"{_where(node.place)}  {self.plan.graph.name_of(node)}"
+        if one.has_graph and one.run != max(one.owners or {one.run}):
+            comment += "  (graph for a later phase)"
+        place = self.plan.graph.name_of(node)
+        if node.op == "call" and node.target in self.drawing:
+            self.lines.append((indent, f"with inside({node.target!r}, {place!r}):", ""))
+            indent += 1
+        self.lines.append((indent, f"{name} = {text}", comment))
+        if one.number in self.plan.kept:
+            self.lines.append((indent, f'keep["{name}"] = {name}', ""))
+        if node in self.watched:
+            self.lines.append((indent, f'keep["watched {self.watched[node]}"] = stop({name})', ""))
+
+    def right_side(self, one: Evaluation) -> str:
+        node = one.node
+        args = [self.reference(a, one) for a in one.args]
+        match node.op:
+            case "input":
+                return f'batch["{node.target}"]'
+            case "clock":
+                return node.target
+            case "stop":
+                return f"stop({self.variable(one.args[0]) if one.args[0].node.op != 'number' else args[0]})"
+            case "item":
+                return f"{args[0]}[{node.setting('number')}]"
+            case "list":
+                return f"[{', '.join(args)}]"
+            case "arith":
+                return f"-{args[0]}" if node.target == "neg" else f"{args[0]} {node.target} {args[1]}"
+            case "grad":
+                live = bool(one.owners)
+                return f"gradient({args[0]}, {args[1]}, {live})"
+            case "call":
+                return self.network_call(one, args)
+            case "draw":
+                function = self.function(node.target)
+                settings = self.settings(one)
+                if not args and parse_signature(look_up(node.target).signature).inputs:
+                    args = ["rows_of(batch)"]
+                return f'draw("{node.name}", {function}{_more(args)}{_more(settings)})'
+            case "state":
+                return f'state("{node.name}"{_more(args)}{_more(self.settings(one))})'
+        function = self.function(node.target)
+        return f"{function}({', '.join([*args, *self.settings(one)])})"
+
+    def function(self, block: str) -> str:
+        name = identifier(block)
+        self.code.functions[name] = block
+        return name
+
+    def network_call(self, one: Evaluation, args: list[str]) -> str:
+        node = one.node
+        name = identifier(node.target) + (f"_{node.entry}" if node.entry else "") + ("_average" if node.average else "")
+        self.code.networks[name] = (node.target, node.entry, node.average)
+        settings = [*self.constants(node.setting("*", ())), *self.settings(one)]
+        if one.snapshot:
+            return f"old_weights({name}{_more(args)}{_more(settings)})"
+        return f"{name}({', '.join([*args, *settings])})"
+
+    def settings(self, one: Evaluation) -> list[str]:
+        extras = dict(one.extras)
+        found = []
+        for key, value in one.node.settings:
+            if key == "*":
+                continue
+            text = self.reference(extras[key], None) if key in extras else self.constant(value)
+            found.append(f"{key}={text}")
+        return found
+
+    def constants(self, values: Any) -> list[str]:
+        return [self.constant(v) for v in values]
+
+    def constant(self, value: Any) -> str:
+        return repr(value)
+
+    def finish(self, results: list[Evaluation] | None) -> None:
+        run = self.run
+        if results is not None:
+            self.lines.append((1, f"return ({''.join(self.reference(r, None) + ', ' for r in results)})", ""))
+            return
+        for one in run.release:
+            if one.node.op != "number":
+                self.lines.append((1, f'del keep["{self.names[one.number]}"]', "no later phase needs it"))
+        self.lines.append((1, "return [", ""))
+        for term in run.terms:
+            weight = term.weight
+            text = self.reference(weight, None)
+            loss = self.variable(term.loss) if term.loss.owners else self.reference(term.loss, None)
+            if run.number not in term.loss.owners:
+                loss = self.reference(term.loss, None)
+            self.lines.append((2, f"({text}, {loss}),", term.name))
+        self.lines.append((1, "]", ""))
+
+
+def _more(items: list[str]) -> str:
+    return "".join(f", {i}" for i in items)
+
+
+def _where(place: Place) -> str:
+    file = place.file.replace("\\", "/").rsplit("/", 1)[-1]
+    return f"{file}:{place.line}"
+
+
+class _NoPhase:
+    name = "values"
+    place = Place("graph", 1, 1)
+
+
+_NO_PHASE: Any = _NoPhase()

@@ -1,0 +1,417 @@
+"""Kinds of things a document may hold. One table of them (`composer.sections`) gives both the checks and the schema.
+
+Each kind says what it expects in words (`expects`), checks a node (`check`) and writes itself as JSON Schema
+(`schema`, draft 7). A text that starts with `=` is an expression; what it gives is checked after it was evaluated.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from composer.errors import nearest
+from composer.tree import Leaf, Mapping, Node, Problems, Sequence, found, found_value, shortened
+
+COMPUTED = {"type": "string", "pattern": "^="}
+
+
+def is_computed(value: Any) -> bool:
+    """Whether `value` is an expression, to be checked when it has been evaluated."""
+    return isinstance(value, str) and value.startswith("=")
+
+
+def wrong(path: str, kind: Kind, node: Node, problems: Problems) -> None:
+    """Report that `node` is not what `kind` expects."""
+    remedy = ""
+    if isinstance(kind, (Text, Choice)) and isinstance(node, Leaf) and node.text and not isinstance(node.value, str):
+        remedy = f'write it as text: "{shortened(node.text)}"'
+    problems.add(said(path, f"expected {kind.expects}, found {found(node)}"), node.place, remedy)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one entry of a document may be."""
+
+    @property
+    def expects(self) -> str:
+        raise AssertionError("each kind has words of its own")
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        raise AssertionError("each kind has a check of its own")
+
+    def schema(self) -> dict[str, Any]:
+        raise AssertionError("each kind has a schema of its own")
+
+    def child(self, key: str) -> Kind | None:
+        """The kind of the entry `key` of a mapping of this kind; None when it cannot have one."""
+        return None
+
+
+@dataclass(frozen=True)
+class Anything(Kind):
+    """Checked elsewhere."""
+
+    expects = "anything"
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        pass
+
+    def schema(self) -> dict[str, Any]:
+        return {}
+
+    def child(self, key: str) -> Kind | None:
+        return self
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """A text, of which `pattern` is the form and `what` the word."""
+
+    what: str = "a text"
+    pattern: str = ""
+    may_be_empty: bool = False
+
+    @property
+    def expects(self) -> str:
+        return self.what
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        value = node.value if isinstance(node, Leaf) else None
+        if not isinstance(node, Leaf) or not isinstance(value, str) or not (value.strip() or self.may_be_empty):
+            wrong(path, self, node, problems)
+        elif self.pattern and not re.search(self.pattern, value):
+            problems.add(said(path, f"'{shortened(value)}' is not {self.what}"), node.place)
+
+    def schema(self) -> dict[str, Any]:
+        pattern = self.pattern or ("" if self.may_be_empty else r"\S")
+        return {"type": "string"} | ({"pattern": pattern} if pattern else {})
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A number in a range, or an expression that gives one."""
+
+    low: float | None = None
+    high: float | None = None
+    whole: bool = False
+    computed: bool = True
+
+    @property
+    def expects(self) -> str:
+        return ("a whole number" if self.whole else "a number") + in_range(self.low, self.high)
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        value = node.value if isinstance(node, Leaf) else None
+        if self.computed and is_computed(value):
+            return
+        if not is_number(value, self.whole):
+            wrong(path, self, node, problems)
+        elif outside(value, self.low, self.high) or not math.isfinite(value):
+            problems.add(said(path, f"expected {self.expects}, found {value}"), node.place)
+
+    def schema(self) -> dict[str, Any]:
+        number: dict[str, Any] = {"type": "integer" if self.whole else "number"}
+        if self.low is not None:
+            number["minimum"] = self.low
+        if self.high is not None:
+            number["maximum"] = self.high
+        return {"anyOf": [number, COMPUTED]} if self.computed else number
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """True or false, or an expression that gives one."""
+
+    expects = "true or false"
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        value = node.value if isinstance(node, Leaf) else None
+        if not isinstance(value, bool) and not is_computed(value):
+            wrong(path, self, node, problems)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, COMPUTED]}
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few texts or numbers."""
+
+    values: tuple[Any, ...]
+    computed: bool = False
+
+    @property
+    def expects(self) -> str:
+        return listed(self.values)
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        value = node.value if isinstance(node, Leaf) else None
+        if self.computed and is_computed(value):
+            return
+        if not isinstance(node, Leaf) or not any(same(value, one) for one in self.values):
+            remedy = nearest(str(value), [str(v) for v in self.values]) if isinstance(value, str) else ""
+            remedy = remedy if remedy.startswith("did") else ""
+            problems.add(said(path, f"expected {self.expects}, found {found(node)}"), node.place, remedy)
+
+    def schema(self) -> dict[str, Any]:
+        choice = {"enum": list(self.values)}
+        return {"anyOf": [choice, COMPUTED]} if self.computed else choice
+
+
+@dataclass(frozen=True)
+class Expression(Kind):
+    """Wiring: a call string, or a plain number or truth value. It is parsed later."""
+
+    what: str = "an expression such as G(a)"
+
+    @property
+    def expects(self) -> str:
+        return self.what
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        if not isinstance(node, Leaf) or node.value is None or not str(node.value).strip():
+            wrong(path, self, node, problems)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "pattern": r"\S"}, {"type": ["number", "boolean"]}]}
+
+
+@dataclass(frozen=True)
+class Scalar(Kind):
+    """Any scalar, nothing (null) included."""
+
+    expects = "a number, a text, true, false or null"
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        if not isinstance(node, Leaf):
+            wrong(path, self, node, problems)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "number", "boolean", "null"]}
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """A list of things of one kind."""
+
+    item: Kind
+    what: str = "a list"
+    at_least: int = 1
+
+    @property
+    def expects(self) -> str:
+        return self.what
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        if not isinstance(node, Sequence) or len(node) < self.at_least:
+            wrong(path, self, node, problems)
+            return
+        for i, item in enumerate(node):
+            self.item.check(item, f"{path}[{i}]", problems)
+
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "array", "items": self.item.schema()}
+        return schema | ({"minItems": self.at_least} if self.at_least else {})
+
+
+@dataclass(frozen=True)
+class MapOf(Kind):
+    """Names chosen by the author, each with a thing of one kind."""
+
+    item: Kind
+    what: str = "a mapping"
+    key: str = ""  # form of a name
+    key_what: str = "a name"
+    at_least: int = 0
+
+    @property
+    def expects(self) -> str:
+        return self.what
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        if isinstance(node, Leaf) and node.value is None and not self.at_least:
+            return  # a heading with nothing below it yet
+        if not isinstance(node, Mapping) or len(node) < self.at_least:
+            wrong(path, self, node, problems)
+            return
+        for key, value in node:
+            if self.key and not re.search(self.key, key.text):
+                problems.add(said(path, f"'{shortened(key.text)}' is not {self.key_what}"), key.place)
+            self.item.check(value, join(path, key.text), problems)
+
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"additionalProperties": self.item.schema()}
+        schema["type"] = "object" if self.at_least else ["object", "null"]
+        if self.at_least:
+            schema["minProperties"] = self.at_least
+        return schema | ({"propertyNames": {"pattern": self.key}} if self.key else {})
+
+    def child(self, key: str) -> Kind | None:
+        return self.item
+
+
+@dataclass(frozen=True)
+class Field:
+    """An entry of a record: its kind, what it means, whether it must be there."""
+
+    kind: Kind
+    about: str
+    required: bool = False
+
+    def schema(self) -> dict[str, Any]:
+        return self.kind.schema() | {"description": self.about}
+
+
+@dataclass(frozen=True)
+class Record(Kind):
+    """A mapping whose keys are fixed. Of `one_of` exactly one must be there, of `any_of` at least one, of `not_both`
+    one at most."""
+
+    fields: AnyMapping[str, Field] = field(hash=False)
+    what: str = "a mapping"
+    noun: str = "key"
+    one_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    not_both: tuple[str, ...] = ()
+
+    @property
+    def expects(self) -> str:
+        return f"{self.what} ({', '.join(self.fields)})" if len(self.fields) <= 6 else self.what
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        if not isinstance(node, Mapping):
+            wrong(path, self, node, problems)
+            return
+        for key, value in node:
+            entry = self.fields.get(key.text)
+            if entry is None:
+                remedy = nearest(key.text, self.fields)
+                problems.add(said(path, f"unknown {self.noun} '{shortened(key.text)}'"), key.place, remedy)
+            else:
+                entry.kind.check(value, join(path, key.text), problems)
+        for name, entry in self.fields.items():
+            if entry.required and name not in node:
+                problems.add(said(path, f"'{name}' is missing"), node.place, f"{name}: {entry.about}")
+        self.check_exclusive(node, path, problems)
+
+    def check_exclusive(self, node: Mapping, path: str, problems: Problems) -> None:
+        given = [name for name in self.one_of + self.not_both if name in node]
+        if len(given) > 1:
+            problems.add(
+                said(path, f"'{given[0]}' and '{given[1]}' exclude each other"), node.key(given[1]).place, "keep one of them"
+            )
+        missing = self.any_of and not any(name in node for name in self.any_of)
+        if missing or (self.one_of and not given):  # at least one is needed
+            problems.add(said(path, f"needs {listed(self.one_of or self.any_of, quote='')}"), node.place)
+
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {name: entry.schema() for name, entry in self.fields.items()},
+            "additionalProperties": False,
+        }
+        required = [name for name, entry in self.fields.items() if entry.required]
+        if required:
+            schema["required"] = required
+        if self.one_of or self.any_of:
+            key = "oneOf" if self.one_of else "anyOf"
+            schema[key] = [{"required": [name]} for name in self.one_of or self.any_of]
+        if self.not_both:
+            pairs = itertools.combinations(self.not_both, 2)
+            schema["not"] = {"anyOf": [{"required": list(pair)} for pair in pairs]}
+        return schema
+
+    def child(self, key: str) -> Kind | None:
+        entry = self.fields.get(key)
+        return entry.kind if entry else None
+
+
+@dataclass(frozen=True)
+class Either(Kind):
+    """A scalar, a list or a mapping: the form that was written says which."""
+
+    leaf: Kind | None = None
+    sequence: Kind | None = None
+    mapping: Kind | None = None
+
+    @property
+    def _kinds(self) -> list[Kind]:
+        return [kind for kind in (self.leaf, self.sequence, self.mapping) if kind is not None]
+
+    @property
+    def expects(self) -> str:
+        return " or ".join(kind.expects for kind in self._kinds)
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        kind = self.leaf if isinstance(node, Leaf) else self.sequence if isinstance(node, Sequence) else self.mapping
+        if kind is None or (isinstance(node, Leaf) and node.value is None):
+            wrong(path, self, node, problems)
+        else:
+            kind.check(node, path, problems)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [kind.schema() for kind in self._kinds]}
+
+    def child(self, key: str) -> Kind | None:
+        return self.mapping.child(key) if self.mapping else None
+
+
+@dataclass(frozen=True)
+class OrNull(Kind):
+    """A thing of one kind, or nothing."""
+
+    kind: Kind
+
+    @property
+    def expects(self) -> str:
+        return f"{self.kind.expects}, or null"
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        if not isinstance(node, Leaf) or node.value is not None:
+            self.kind.check(node, path, problems)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [self.kind.schema(), {"type": "null"}]}
+
+
+# Words and tests that kinds and block settings share.
+
+
+def is_number(value: Any, whole: bool) -> bool:
+    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+
+
+def outside(value: float, low: float | None, high: float | None) -> bool:
+    return (low is not None and not value >= low) or (high is not None and not value <= high)
+
+
+def same(value: Any, other: Any) -> bool:
+    """Equal, and of one type: 1 is not true."""
+    return type(value) is type(other) and bool(value == other)
+
+
+def in_range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    if low is not None:
+        return f" of at least {low:g}"
+    return f" of at most {high:g}" if high is not None else ""
+
+
+def listed(values: tuple[Any, ...], quote: str = "'") -> str:
+    """ "'a', 'b' or 'c'" """
+    words = [f"{quote}{value}{quote}" if isinstance(value, str) else found_value(value) for value in values]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "nothing"
+
+
+def join(path: str, key: str) -> str:
+    return f"{path}.{shortened(key)}" if path else shortened(key)
+
+
+def said(path: str, fact: str) -> str:
+    """A fact, with the path of what it is about in front."""
+    return f"{path}: {fact}" if path else fact

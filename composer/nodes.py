@@ -1,0 +1,247 @@
+"""The frozen values of a built graph: nodes of the data flow, networks, phases, terms, streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from composer.errors import Place
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One value of the data flow. Equal expressions are one node, so identity is equality.
+
+    `op` is one of
+    input (target: field), call (target: network), apply (target: function or loss block), draw and state (target:
+    block, `name` says which one), layer (target: a layer of a wired network), stop, grad (args: score, x),
+    item (settings: number), list, arith (target: operator), number, clock (target: Python text over `clock`),
+    collected (target: what a pass gathered).
+    """
+
+    op: str
+    target: str
+    args: tuple[Node, ...]
+    settings: tuple[tuple[str, Any], ...]
+    entry: str
+    average: bool
+    name: str
+    text: str
+    place: Place = field(repr=False)
+    number: int
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        return dict(self.settings).get(name, default)
+
+    @property
+    def scalar(self) -> bool:
+        """A plain number of Python at run time, not a tensor."""
+        return self.op in ("number", "clock")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One entry of a row of data: `x[a]: image(3, 64, 64, load=72)`."""
+
+    name: str
+    kind: str
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Rows of data; the fields of a stream come from one row, streams are independent of each other."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name with constant arguments: `normal(0.02)`, `constant_then_linear(100, 100, early=1)`."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        parts = [str(a) for a in self.args] + [f"{k}={v}" for k, v in self.settings.items()]
+        return f"{self.name}({', '.join(parts)})" if parts else self.name
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a wired network: one call site, which owns its weights."""
+
+    name: str
+    block: str
+    settings: Mapping[str, Any]
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The inside of a network written in YAML: its inputs, its layers and what it returns."""
+
+    inputs: tuple[Node, ...]
+    layers: Mapping[str, Layer]
+    outputs: tuple[Node, ...]
+    values: Mapping[str, Node] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Network:
+    """What owns weights. `block` with `settings`, or a `wiring`."""
+
+    name: str
+    block: str
+    settings: Mapping[str, Any]
+    wiring: Wiring | None
+    init: Call
+    frozen: bool
+    mode: str  # "" (training mode) | train | eval
+    weights: str
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Term:
+    """`weight * loss` of a phase; `into` narrows it to some of the phase's networks."""
+
+    name: str
+    weight: Node
+    loss: Node
+    into: tuple[str, ...]
+    text: str
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One minimisation: which networks it updates, its terms in order, and when it runs."""
+
+    name: str
+    update: tuple[str, ...]
+    terms: tuple[Term, ...]
+    first: tuple[Node, ...]
+    when: str  # Python text over `clock`, "" = always
+    step: str  # likewise: the step is made only when it is true
+    repeat: int
+    batch: str  # same | new: what a repeated run is fed with
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Networks (or parts of them) that share an optimizer's settings."""
+
+    name: str
+    networks: tuple[str, ...]
+    kind: str
+    settings: Mapping[str, Any]
+    rate: str  # Python text over `clock`: factor of the learning rate
+    clip_norm: float
+    clip_value: float
+    clip_weights: float
+    restart: int  # iteration at which the optimizer's state starts anew, -1 = never
+    parts: Mapping[str, Mapping[str, Any]]
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Average:
+    """A moving average of a network's parameters."""
+
+    network: str
+    decay: float
+    start: int
+    mode: str  # "" = as its network
+    buffers: str  # own | copy | epoch
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What the trained model offers: a value and the mode in which its networks run."""
+
+    name: str
+    node: Node
+    mode: str
+    samples: int
+    fields: tuple[Field, ...]
+    place: Place = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and in which portions a run trains."""
+
+    epochs: int | None = None
+    iterations: int | None = None
+    batch: int = 1
+    epoch_iterations: int | None = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A method: everything resolved, expanded and sorted, nothing of it unused."""
+
+    name: str
+    about: str
+    file: str
+    params: Mapping[str, Any]
+    streams: tuple[Stream, ...]
+    networks: Mapping[str, Network]
+    values: Mapping[str, Node]
+    lifetime: Mapping[Node, str]
+    phases: tuple[Phase, ...]
+    groups: tuple[Group, ...]
+    averages: Mapping[str, Average]
+    training: Training
+    translations: Mapping[str, Translation]
+    show: tuple[tuple[str, Node], ...]
+    patterns: Mapping[str, str]  # full name -> the name as written: fake[a,b] -> fake[s,t]
+    warnings: tuple[Any, ...] = ()
+    block_files: tuple[str, ...] = ()
+    document: Any = field(default=None, repr=False)
+
+    def name_of(self, node: Node) -> str:
+        """The name a node was given, or its text."""
+        return self._names.get(node, node.text)
+
+    @property
+    def _names(self) -> Mapping[Node, str]:
+        found = self.__dict__.get("_names_cache")
+        if found is None:
+            found = {}
+            for name, node in self.values.items():
+                found.setdefault(node, name)
+            self.__dict__["_names_cache"] = found
+        return found
+
+    def __str__(self) -> str:
+        from composer.listing import list_graph
+
+        return list_graph(self)
+
+
+def reachable(roots: list[Node] | tuple[Node, ...]) -> list[Node]:
+    """Every node that `roots` need, arguments before what uses them."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(node, False) for node in reversed(roots)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+            continue
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.append((node, True))
+        children = [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]
+        stack.extend((child, False) for child in reversed(children) if child not in seen)
+    return order

@@ -1,0 +1,418 @@
+"""Program: networks, optimizers and the emitted step of a graph, ready to run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from composer.block import look_up
+from composer.clock import NUMBERS, Clock
+from composer.emit import Code, emit_plan, emit_value
+from composer.errors import ComposeError, nearest
+from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
+from composer.nodes import Graph, Node, Stream, Translation, reachable
+from composer.optimizers import Averages, Optimizers
+from composer.plan import Active, Plan, Run, make_plan
+from composer.randomness import Draws, InsideDraws, StateDraws
+from composer.shapes import Shaped
+from composer.translate import Translator
+
+Batch = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of a step: its loss without weight (0-d, detached) and its weight."""
+
+    loss: Tensor
+    weight: float | Tensor
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one iteration did: terms by `PHASE/TERM`, weighted totals by phase, learning rates by group."""
+
+    iteration: int
+    terms: dict[str, Term] = field(default_factory=dict)
+    totals: dict[str, Tensor] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Program:
+    """A compiled graph. `step` trains one iteration, `evaluate` and `translate` change nothing.
+
+    Everything random is a function of (seed, iteration, run, name): a program has no generator whose state could
+    be lost. `iteration` is the next one, counted from 0; `epoch_length` is how many an epoch has (set by the data).
+    """
+
+    def __init__(
+        self,
+        shaped: Shaped,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        seed: int = 0,
+        optimise: bool = True,
+    ) -> None:
+        self.shaped = shaped
+        self.graph: Graph = shaped.graph
+        self.device, self.dtype, self.seed, self.optimise = torch.device(device), dtype, seed, optimise
+        self.iteration = 0
+        self.epoch_length = self.graph.training.epoch_iterations or 1
+        self.networks = build_networks(shaped, seed, self.device, dtype)
+        self.states = build_states(shaped, seed, self.device, dtype)
+        self.averages = {n: averaged(self.networks[n]) for n in self.graph.averages}
+        for name, average in self.graph.averages.items():
+            if average.mode:
+                self.averages[name].train(average.mode == "train")
+        self.optimizers = Optimizers(self.graph.groups, self.networks)
+        self.mover = Averages(self.graph.averages, self.networks, self.averages)
+        self.draws = Draws(seed, 0, self.device, dtype)
+        self.inside = InsideDraws(self.draws)
+        self.drawing = frozenset(n for n, m in self.networks.items() if uses_draws(m))
+        self.compiled: dict[Active, tuple[Plan, list[Callable[..., Any]]]] = {}
+        self.trained = {
+            phase.name: [p for n in phase.update for p in self.networks[n].parameters() if p.requires_grad]
+            for phase in self.graph.phases
+        }
+        self.conditions = [
+            (phase, _condition(phase.when), _condition(phase.step)) for phase in self.graph.phases
+        ]
+        self.watched: frozenset[str] = frozenset()
+        self.translator = Translator(self)
+
+    # -- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> dict[str, Stream]:
+        return {s.name: s for s in self.graph.streams}
+
+    @property
+    def training(self) -> Any:
+        return self.graph.training
+
+    @property
+    def translations(self) -> Mapping[str, Translation]:
+        return self.graph.translations
+
+    @property
+    def show(self) -> tuple[str, ...]:
+        return tuple(text for text, _ in self.graph.show)
+
+    def parameter_counts(self) -> dict[str, int]:
+        return {n: sum(p.numel() for p in m.parameters()) for n, m in self.networks.items()}
+
+    def printed(self, stage: str) -> str:
+        """The listing of a stage: document, graph, shapes, plan or code."""
+        from composer.listing import printed
+
+        return printed(self.shaped, stage, drawing=self.drawing, counts=self.parameter_counts())
+
+    def resolved_yaml(self) -> str:
+        """A graph file with everything applied; compiled again it is the same program."""
+        from composer.document import to_yaml
+
+        return to_yaml(self.graph.document)
+
+    # -- one iteration ------------------------------------------------------------------------------------------
+
+    def active(self, iteration: int) -> Active:
+        """The phases that run in an iteration, and whether each makes its step."""
+        clock = Clock(iteration, self.epoch_length)
+        found = []
+        for phase, when, step in self.conditions:
+            if when(clock):
+                found.append((phase.name, bool(step(clock))))
+        return tuple(found)
+
+    def batches(self, iteration: int) -> int:
+        """How many batches an iteration takes from the data."""
+        plan, _ = self.functions(self.active(iteration))
+        return 1 + sum(run.new_batch for run in plan.runs)
+
+    def functions(self, active: Active) -> tuple[Plan, list[Callable[..., Any]]]:
+        """The plan for a set of phases and its compiled functions."""
+        if active not in self.compiled:
+            plan = make_plan(self.graph, active)
+            codes = emit_plan(plan, self.drawing, self.optimise, self.watched)
+            number = len(self.compiled)
+            self.compiled[active] = (plan, [self.load(c, f"<{self.graph.name} {c.name} plan {number}>") for c in codes])
+        return self.compiled[active]
+
+    def load(self, code: Code, file: str, **changed: Any) -> Callable[..., Any]:
+        """The Python function of emitted code, with the networks and functions that it names."""
+        scope: dict[str, Any] = {
+            "no_grad": torch.no_grad, "stop": stop, "gradient": gradient, "inside": self.within,
+            "rows_of": rows_of, "old_weights": old_weights, **NUMBERS,
+        }
+        for variable, (network, entry, average) in code.networks.items():
+            module = (self.averages if average and network in self.averages else self.networks)[network]
+            scope[variable] = getattr(module, entry) if entry else module
+        scope.update({variable: look_up(block).load() for variable, block in code.functions.items()})
+        scope.update(changed)
+        exec(code.compiled(file), scope)  # the text is our own, made from a checked plan
+        return scope[code.name]  # type: ignore[no-any-return]
+
+    def watch(self, names: Iterable[str]) -> None:
+        """Let `step` give these named values too, as each phase saw them: `PHASE/VALUE` in `StepResult.values`."""
+        self.watched = frozenset(names)
+        unknown = sorted(self.watched - set(self.graph.values))
+        if unknown:
+            raise ComposeError(f"unknown value '{unknown[0]}'", remedy=nearest(unknown[0], self.graph.values))
+        self.compiled.clear()
+
+    def step(self, batch: Batch | Sequence[Batch], draws: Mapping[str, Any] | None = None) -> StepResult:
+        """Train one iteration on a batch by field name (several where `batches` says so).
+
+        `draws` feeds named draws: `NAME`, `NETWORK:PLACE` inside networks, `VALUE:NAME` in states.
+        """
+        batches = [batch] if isinstance(batch, Mapping) else list(batch)
+        clock = Clock(self.iteration, self.epoch_length)
+        plan, functions = self.functions(self.active(self.iteration))
+        self.draws.begin(self.iteration, draws)
+        result = StepResult(self.iteration, rates=self.optimizers.set_rates(clock, NUMBERS))
+        keep: dict[str, Any] = {}
+        position = 0
+        current = self.on_device(batches[0])
+        for run, function in zip(plan.runs, functions, strict=True):
+            if run.new_batch:
+                position += 1
+                if position >= len(batches):
+                    raise ComposeError(f"iteration {self.iteration} needs {position + 1} batches, got {len(batches)}")
+                current = self.on_device(batches[position])
+            self.draws.run = run.number
+            terms = function(current, keep, self.draw, self.keep_state, clock)
+            for name in self.watched:
+                if f"watched {name}" in keep:
+                    result.values[f"{run.phase.name}/{name}"] = keep[f"watched {name}"]
+            self.train(run, terms, result)
+        self.mover.move(self.iteration, self.epoch_length)
+        left = self.draws.unused()
+        if left:
+            raise ComposeError(f"draws were fed that nothing drew: {', '.join(left)}")
+        self.iteration += 1
+        return result
+
+    def train(self, run: Run, terms: list[tuple[Any, Tensor]], result: StepResult) -> None:
+        """Gradients of a run's terms and its step."""
+        phase = run.phase
+        suffix = "" if phase.repeat == 1 else f"#{run.repeat + 1}"
+        total: Any = None
+        wide: Any = None
+        narrow: dict[tuple[str, ...], Any] = {}
+        for trained, (weight, loss) in zip(run.terms, terms, strict=True):
+            result.terms[f"{phase.name}{suffix}/{trained.name}"] = Term(loss.detach(), weight)
+            weighted = loss if isinstance(weight, (int, float)) and weight == 1 else weight * loss
+            plain = weighted.detach()
+            total = plain if total is None else total + plain
+            if not weighted.requires_grad:
+                continue
+            if trained.into:
+                narrow[trained.into] = narrow[trained.into] + weighted if trained.into in narrow else weighted
+            else:
+                wide = weighted if wide is None else wide + weighted
+        result.totals[f"{phase.name}{suffix}"] = total
+        if not run.steps:
+            return
+        backward = [(wide, self.trained[phase.name])] if wide is not None else []
+        for into, value in narrow.items():
+            backward.append((value, [p for n in into for p in self.networks[n].parameters() if p.requires_grad]))
+        for number, (value, parameters) in enumerate(backward):
+            last = number == len(backward) - 1
+            if parameters:
+                value.backward(inputs=parameters, retain_graph=run.retain or not last)
+        self.optimizers.step(phase.update)
+
+    def on_device(self, batch: Batch) -> dict[str, Tensor]:
+        missing = [f.name for s in self.graph.streams for f in s.fields if f.name not in batch]
+        if missing:
+            raise ComposeError(f"the batch has no '{missing[0]}'", remedy=f"it has {', '.join(batch)}")
+        return {
+            k: v.to(self.device, self.dtype, non_blocking=True) if v.is_floating_point() else v.to(self.device)
+            for k, v in batch.items()
+        }
+
+    # -- helpers of emitted code --------------------------------------------------------------------------------
+
+    def draw(self, name: str, function: Callable[..., Tensor], *args: Any, **settings: Any) -> Tensor:
+        """A named draw: the fed value, or drawn from its own generator."""
+        extra = {k: v for k, v in (("device", self.device), ("dtype", self.dtype)) if k in _parameters(function)}
+        return self.draws.tensor(name, lambda g: function(*args, **settings, generator=g, **extra))
+
+    def keep_state(self, name: str, x: Tensor, **settings: Any) -> Tensor:
+        """Ask a state block (a pool, a queue) under its value's name."""
+        with torch.no_grad():
+            return self.states[name](x, draws=StateDraws(self.draws, name))  # type: ignore[no-any-return]
+
+    @contextmanager
+    def within(self, network: str, call: str) -> Iterator[None]:
+        """Let modules of `network` draw from this program's source."""
+        from composer.blocks.random import drawing
+
+        self.inside.network, self.inside.call = network, call
+        with drawing(self.inside):
+            yield
+
+    # -- values without training --------------------------------------------------------------------------------
+
+    def evaluate(
+        self, names: Sequence[str], batch: Batch, draws: Mapping[str, Any] | None = None, *, seed: Any = "sample"
+    ) -> dict[str, Any]:
+        """Named values (or columns of `show`) on a batch: no gradient, and no state changes."""
+        columns = dict(self.graph.show)
+        nodes = []
+        for name in names:
+            node = columns.get(name, self.graph.values.get(name))
+            if node is None:
+                raise ComposeError(f"unknown value '{name}'")
+            nodes.append(node)
+        found = self.compute(nodes, batch, draws, seed)
+        return dict(zip(names, found, strict=True))
+
+    def compute(
+        self, nodes: list[Node], batch: Batch, draws: Mapping[str, Any] | None, seed: Any, mode: str = "",
+        use_averages: bool = False,
+    ) -> tuple[Any, ...]:
+        """Values of nodes with everything put back afterwards: modes, buffers, states, the position of draws."""
+        code = emit_value(self.graph, nodes, self.drawing)
+        if use_averages:
+            code.networks = {v: (n, e, a or n in self.averages) for v, (n, e, a) in code.networks.items()}
+        function = self.load(code, f"<{self.graph.name} values>")
+        clock = Clock(max(0, self.iteration - 1), self.epoch_length)
+        inputs = {n.target for n in reachable(nodes) if n.op == "input"}
+        given = {k: v.to(self.device, self.dtype) if v.is_floating_point() else v.to(self.device) for k, v in batch.items()}
+        missing = sorted(inputs - set(given))
+        if missing:
+            raise ComposeError(f"the batch has no '{missing[0]}'")
+        called = {n.target for n in reachable(nodes) if n.op == "call"}
+        with self.unchanged(mode, called), torch.no_grad():
+            self.draws.begin(("value", seed), draws)
+            return tuple(function(given, {}, self.draw, self.keep_state, clock))
+
+    @contextmanager
+    def unchanged(self, mode: str, called: set[str]) -> Iterator[None]:
+        """Put networks into `mode` and take back whatever running them changes."""
+        modules = [self.networks[n] for n in called] + [self.averages[n] for n in called if n in self.averages]
+        modules += list(self.states.values())
+        buffers = [(b, b.clone()) for m in modules for b in m.buffers()]
+        modes = [(part, part.training) for m in modules for part in m.modules()]
+        if mode:
+            for name in called:
+                for module in [self.networks[name], *([self.averages[name]] if name in self.averages else [])]:
+                    if not self.graph.networks[name].frozen:
+                        module.train(mode == "train")
+        try:
+            yield
+        finally:
+            for part, training in modes:
+                part.training = training
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+
+    def translate(self, images: Any, as_: str | None = None, seed: int = 0, **more: Any) -> Tensor:
+        """Translate prepared images [n c h w] in [-1, 1]; see `composer.translate`."""
+        return self.translator.translate(images, as_, seed, **more)
+
+    def padded_size(self, height: int, width: int, as_: str | None = None) -> tuple[int, int]:
+        """The smallest size from (height, width) on that the graph can translate."""
+        return self.translator.padded_size(height, width, as_)
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that training changed: tensors by name, and plain data for JSON."""
+        tensors: dict[str, Tensor] = {}
+        for kind, modules in (("networks", self.networks), ("averages", self.averages), ("states", self.states)):
+            for name, module in modules.items():
+                for key, value in module.state_dict().items():
+                    tensors[f"{kind}/{name}/{key}"] = value.detach().clone().contiguous()
+        optimizer, plain = self.optimizers.state()
+        tensors.update({f"optimizers/{k}": v.detach().clone().contiguous() for k, v in optimizer.items()})
+        meta = {"iteration": self.iteration, "epoch_length": self.epoch_length, "seed": self.seed, "optimizers": plain}
+        return tensors, meta
+
+    def load_state(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+        """Put back what `state` gave; a `ComposeError` when it belongs to another graph."""
+        for kind, modules in (("networks", self.networks), ("averages", self.averages), ("states", self.states)):
+            for name, module in modules.items():
+                prefix = f"{kind}/{name}/"
+                own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+                try:
+                    module.load_state_dict(own)
+                except RuntimeError as error:
+                    first = " ".join(str(error).split())[:200]
+                    raise ComposeError(f"the checkpoint does not fit '{name}': {first}") from None
+        for name, network in self.graph.networks.items():
+            set_mode(self.networks[name], network)
+        self.iteration = int(meta["iteration"])
+        self.epoch_length = int(meta["epoch_length"])
+        prefix = "optimizers/"
+        for group in self.graph.groups:
+            if 0 < group.restart < self.iteration:
+                self.optimizers.make(group)
+        optimizer = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+        self.optimizers.load(optimizer, meta.get("optimizers", {}))
+
+
+def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
+    """The derivative of the sum of `score` (a tensor or a list of them) along all paths from `x`."""
+    total: Any = 0
+    stack = [score]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, (list, tuple)):
+            stack.extend(one)
+        else:
+            total = total + one.sum()
+    with torch.enable_grad():
+        (found,) = torch.autograd.grad(total, x, create_graph=create_graph, retain_graph=True)
+    return found
+
+
+def stop(x: Any) -> Any:
+    """The same numbers as a constant: no gradient flows through. Lists are mapped over."""
+    if isinstance(x, Tensor):
+        return x.detach()
+    if isinstance(x, (list, tuple)):
+        return type(x)(stop(item) for item in x)
+    return x
+
+
+def rows_of(batch: Batch) -> Tensor:
+    """Any field of the batch: they all have the same number of rows."""
+    return next(iter(batch.values()))
+
+
+def old_weights(module: Any, *args: Any, **settings: Any) -> Any:
+    """Call a network with copies of its parameters, so that a later gradient is the one at these weights."""
+    if inspect.ismethod(module):
+        raise ComposeError("an entry point cannot be kept and trained through after its network was stepped")
+    assert isinstance(module, nn.Module)
+    copies = {k: p.clone() for k, p in module.named_parameters()}
+    return torch.func.functional_call(module, copies, args, settings)
+
+
+_known_parameters: dict[Any, frozenset[str]] = {}
+
+
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    if function not in _known_parameters:
+        _known_parameters[function] = frozenset(inspect.signature(function).parameters)
+    return _known_parameters[function]
+
+
+def _condition(text: str) -> Callable[[Clock], bool]:
+    if not text:
+        return lambda clock: True
+    code = compile(text, "<condition>", "eval")
+    return lambda clock: bool(eval(code, {"__builtins__": {}, **NUMBERS}, {"clock": clock}))  # our own text
+
+

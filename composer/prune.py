@@ -1,0 +1,147 @@
+"""What nothing needs is left out; what looks like an oversight is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from composer.errors import Problem
+from composer.nodes import Graph, Node, Phase, reachable
+
+
+def is_zero(node: Node) -> bool:
+    """A weight that is 0 before the run."""
+    return node.op == "number" and float(node.setting("value")) == 0.0
+
+
+def networks_of(nodes: Iterable[Node]) -> set[str]:
+    """The networks called by `nodes`."""
+    return {n.target for n in nodes if n.op == "call"}
+
+
+def trained_through(root: Node, stop_at: frozenset[str] = frozenset({"stop", "state"})) -> set[str]:
+    """Networks that a gradient of `root` can reach: along arguments, not through stops and states."""
+    found: set[str] = set()
+    seen: set[Node] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op in stop_at:
+            continue
+        if node.op == "call" and not node.average:
+            found.add(node.target)
+        stack.extend(node.args)
+    return found
+
+
+def lint(graph: Graph) -> list[Problem]:
+    """Warnings: networks nobody trains, updates nothing reaches, names nothing uses."""
+    found: list[Problem] = []
+    updated = {n for phase in graph.phases for n in phase.update}
+    for network in graph.networks.values():
+        if network.frozen and network.name in updated:
+            found.append(Problem(f"network '{network.name}' is frozen and updated", network.place, "drop one of the two"))
+        elif not network.frozen and network.name not in updated:
+            found.append(
+                Problem(f"no phase updates network '{network.name}'", network.place, "update it, or say frozen: true")
+            )
+    for phase in graph.phases:
+        reached = {n for term in phase.terms for n in trained_through(term.loss)}
+        for name in phase.update:
+            if name not in reached:
+                found.append(
+                    Problem(f"no term of phase '{phase.name}' reaches network '{name}'", phase.place,
+                            "add a term that uses it, or do not update it")
+                )
+    used = {id(n) for n in reachable(_all_roots(graph))}
+    written: dict[str, list[str]] = {}
+    for name in graph.values:
+        written.setdefault(graph.patterns.get(name, name), []).append(name)
+    for pattern, names in written.items():
+        if all(id(graph.values[n]) not in used for n in names) and not pattern.startswith("_"):
+            node = graph.values[names[0]]
+            kind = {"draw": "draw", "input": "input"}.get(node.op, "value")
+            found.append(Problem(f"{kind} '{pattern}' is not used", node.place, "use it or drop it"))
+    return found
+
+
+def _all_roots(graph: Graph) -> list[Node]:
+    roots = [n for p in graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))]
+    return roots + [t.node for t in graph.translations.values()] + [n for _, n in graph.show]
+
+
+def prune(graph: Graph) -> Graph:
+    """Terms of weight 0 go, and with them what only they needed."""
+    phases: list[Phase] = []
+    for phase in graph.phases:
+        terms = tuple(t for t in phase.terms if not is_zero(t.weight))
+        if not terms:
+            continue
+        reached = {n for t in terms for n in trained_through(t.loss)}
+        had = {n for t in phase.terms for n in trained_through(t.loss)}
+        # A network that only terms of weight 0 reached is not updated any more.
+        update = tuple(n for n in phase.update if n in reached or n not in had)
+        phases.append(replace(phase, terms=terms, update=update))
+    training_nodes = reachable(
+        [n for p in phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))]
+    )
+    trained = {n for p in phases for n in p.update}
+    translations = {
+        name: t for name, t in graph.translations.items()
+        if all(graph.networks[n].frozen or n in trained for n in networks_of(reachable([t.node])))
+    }
+    extra = reachable([t.node for t in translations.values()])
+    own_fields = {f.name for t in translations.values() for f in t.fields}
+    needed_inputs = {n.target for n in [*training_nodes, *extra] if n.op == "input"} - own_fields
+    streams = tuple(
+        replace(s, fields=kept)
+        for s in graph.streams
+        if (kept := tuple(f for f in s.fields if f.name in needed_inputs))
+    )
+    show = tuple(
+        (text, node)
+        for text, node in graph.show
+        if all(
+            (n.op != "input" or n.target in needed_inputs) and (n.op != "call" or n.target in trained or
+             graph.networks[n.target].frozen) for n in reachable([node])
+        )
+    )
+    everything = set(reachable([*training_nodes, *extra, *(n for _, n in show)]))
+    networks = {n: net for n, net in graph.networks.items() if n in networks_of(everything)}
+    values = {name: node for name, node in graph.values.items() if node in everything}
+    return replace(
+        graph,
+        phases=tuple(phases),
+        translations=translations,
+        streams=streams,
+        show=show,
+        networks=networks,
+        values=values,
+        lifetime={n: k for n, k in graph.lifetime.items() if n in everything},
+        averages={n: a for n, a in graph.averages.items() if n in networks},
+        groups=tuple(
+            replace(g, networks=kept) for g in graph.groups if (kept := tuple(n for n in g.networks if n in networks))
+        ),
+    )
+
+
+def dependencies(graph: Graph) -> Mapping[Node, frozenset[str]]:
+    """For every node the networks its result depends on, by any path; kept values and states cut it.
+
+    What depends only on kept values, inputs, draws and state is not invalidated when a network is stepped.
+    """
+    found: dict[Node, frozenset[str]] = {}
+    for node in reachable(_all_roots(graph)):
+        below: frozenset[str] = frozenset()
+        children: list[Any] = [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]
+        for child in children:
+            if graph.lifetime.get(child) != "iteration" and child.op != "state":
+                below |= found[child]
+        if node.op == "call" and not node.average:
+            below |= {node.target}
+        found[node] = below
+    return found

@@ -1,0 +1,138 @@
+"""From the tensors of a step to the log, TensorBoard and the display; and the guard against non-finite numbers.
+
+Losses stay on their device until a flush: on a GPU one transfer serves several iterations, so that logging
+does not make the processor wait in each. The CPU is flushed at every iteration.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from composer.errors import Diverged
+from composer.events import Events
+from composer.log import Log
+
+GPU_FLUSH = 10  # iterations between two transfers from a GPU
+EVENTS_EVERY = 10  # iterations between two points of a TensorBoard curve; log.jsonl has all of them
+
+
+class Term(Protocol):
+    """One term of a phase: its unweighted loss, a 0-d tensor, and its weight."""
+
+    @property
+    def loss(self) -> torch.Tensor: ...
+
+    @property
+    def weight(self) -> float | torch.Tensor: ...
+
+
+class StepResult(Protocol):
+    """What a training step returns; names of terms are `phase/term`."""
+
+    @property
+    def terms(self) -> Mapping[str, Any]: ...
+
+    @property
+    def totals(self) -> Mapping[str, torch.Tensor | None]: ...
+
+    @property
+    def rates(self) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True)
+class _Pending:
+    iteration: int
+    epoch: int
+    seconds: float
+    weights: Mapping[str, float]
+    totals: tuple[str, ...]
+    rates: Mapping[str, float]
+    values: tuple[torch.Tensor, ...]  # of the terms, then of the totals
+
+
+class Recorder:
+    """Collects the results of steps. `latest`: name -> (loss, weight) of the newest value of each term."""
+
+    def __init__(self, log: Log, events: Events) -> None:
+        self.latest: dict[str, tuple[float, float]] = {}
+        self._log = log
+        self._events = events
+        self._pending: list[_Pending] = []
+
+    def add(self, iteration: int, epoch: int, seconds: float, result: StepResult) -> None:
+        """Note the result of `iteration`, which took `seconds`. May raise Diverged."""
+        losses = [term.loss.detach() for term in result.terms.values()]
+        totals = {name: total.detach() for name, total in result.totals.items() if total is not None}
+        weights = {name: float(term.weight) for name, term in result.terms.items()}
+        values = (*losses, *totals.values())
+        rates = dict(result.rates)
+        self._pending.append(_Pending(iteration, epoch, seconds, weights, tuple(totals), rates, values))
+        on_gpu = any(value.device.type != "cpu" for value in values)
+        if not on_gpu or len(self._pending) >= GPU_FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was noted. Raises Diverged at the first number that is not finite."""
+        pending, self._pending = self._pending, []
+        tensors = [value.double() for one in pending for value in one.values]
+        numbers = iter(torch.stack(tensors).tolist() if tensors else ())
+        for one in pending:
+            losses = {name: next(numbers) for name in one.weights}
+            totals = {name: next(numbers) for name in one.totals}
+            _refuse_non_finite(one.iteration, losses, totals)
+            self._write(one, losses, totals)
+
+    def sync(self) -> None:
+        """Flush everything to the disk."""
+        self.flush()
+        self._log.sync()
+        self._events.sync()
+
+    def close(self) -> None:
+        self._log.close()
+        self._events.close()
+
+    def _write(self, one: _Pending, losses: Mapping[str, float], totals: Mapping[str, float]) -> None:
+        terms = {name: {"loss": loss, "weight": one.weights[name]} for name, loss in losses.items()}
+        self._log.write(
+            {
+                "iteration": one.iteration,
+                "epoch": one.epoch,
+                "terms": terms,
+                "totals": totals,
+                "rates": one.rates,
+                "seconds": round(one.seconds, 6),
+            }
+        )
+        self.latest.update({name: (loss, one.weights[name]) for name, loss in losses.items()})
+        if one.iteration % EVENTS_EVERY == 0:
+            scalars = {f"loss/{name}": loss for name, loss in losses.items()}
+            scalars |= {f"weighted/{name}": loss * one.weights[name] for name, loss in losses.items()}
+            scalars |= {f"total/{name}": total for name, total in totals.items()}
+            scalars |= {f"rate/{name}": rate for name, rate in one.rates.items()}
+            self._events.scalars(one.iteration, scalars)
+
+
+def refuse_non_finite_state(tensors: Mapping[str, torch.Tensor], iteration: int) -> None:
+    """Diverged when a tensor of the state holds infinity or nan: such a state is never saved."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise Diverged(f"'{name}' is not finite after iteration {iteration - 1}", remedy=_REMEDY)
+
+
+_REMEDY = "lower the learning rate (optimizers) or clip gradients (clip_norm)"
+
+
+def _refuse_non_finite(iteration: int, losses: Mapping[str, float], totals: Mapping[str, float]) -> None:
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            phase = name.partition("/")[0]
+            raise Diverged(f"term '{name}' of phase '{phase}' is {loss} at iteration {iteration}", remedy=_REMEDY)
+    for phase, total in totals.items():
+        if not math.isfinite(total):
+            raise Diverged(f"the total of phase '{phase}' is {total} at iteration {iteration}", remedy=_REMEDY)

@@ -1,0 +1,230 @@
+"""`composer run`: from a graph and data to a run folder, started or continued."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from composer import checkpoint, events, files, log, samples
+from composer.display import Display, open_display
+from composer.errors import ComposeError, Diverged
+from composer.loop import Loop, Schedule
+from composer.run_data import SAMPLE_ROWS, RunData, prepare_data
+from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
+
+CHECKPOINT_EVERY = 500  # iterations
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What the command line says of a run. Numbers are iterations unless they say otherwise."""
+
+    graph: str
+    data: tuple[str, ...] = ()  # DIR, or a=DIR b=DIR ...; none: the built-in demo data
+    direction: str | None = None
+    test_data: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    preset: str | None = None
+    settings: tuple[tuple[str, Any], ...] = ()  # dotted path and value, in order
+    iterations: int | None = None  # in all, from the start
+    out: Path | None = None
+    resume: bool = False
+    seed: int = 0
+    device: str = "auto"
+    workers: int | None = None
+    checkpoint_every: int = CHECKPOINT_EVERY
+    keep: int = 3  # checkpoints
+    keep_every: int = 0
+    sample_every: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `status`: 0 all iterations are done, 129, 130 or 143 stopped by a signal."""
+
+    folder: Path
+    iteration: int
+    status: int = 0
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is a GPU when there is one. ComposeError when the asked one is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ComposeError(f"unknown device '{name}'", remedy="use auto, cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ComposeError("there is no CUDA device here", remedy="use --device cpu or auto")
+    return device
+
+
+def run(settings: RunSettings, display: Display | None = None) -> Outcome:
+    """Start or continue a run and train it to its end. Raises ComposeError, Diverged among them."""
+    device = pick_device(settings.device)
+    _be_repeatable(device)
+    display = display or open_display()
+    try:
+        return _run(settings, device, display)
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(settings) from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):  # how the allocator of the CPU says it
+            raise
+        raise _out_of_memory(settings) from error
+    finally:
+        display.stop()
+
+
+def _run(settings: RunSettings, device: torch.device, display: Display) -> Outcome:
+    program, preset = compile_program(settings, device)
+    data = prepare_data(settings, program)
+    program.epoch_length = data.epoch_length
+    display.note(first_line(data.words, preset, device))
+    for note in data.notes:
+        display.note(note)
+    folder = claim(program.graph.name, settings.out, settings.resume)
+    _prepare_folder(folder, program, settings, data)
+    found = _restore(folder, program, device)
+    schedule = _schedule(settings, program)
+    verb = "continued" if program.iteration else "started"
+    display.note(f"run folder {folder.path}, {verb} at iteration {program.iteration} of {schedule.total}")
+
+    def make_samples(iteration: int) -> None:
+        write_samples(folder, program, data.samples, iteration)
+
+    loop = Loop(program, data.loader, folder, schedule, display, make_samples, batches=found.get("batches", 0))
+    try:
+        status = loop.train()
+    except Diverged as error:
+        kept = checkpoint.latest(folder.checkpoints)
+        where = f"the checkpoint of iteration {kept.iteration} is kept" if kept else "there is no checkpoint yet"
+        raise Diverged(error.fact, remedy=f"{error.remedy}; {where}") from error
+    finally:
+        display.stop()
+    if status:
+        display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
+    else:
+        display.note(f"done: {program.iteration} iterations in {folder.path}")
+        for line in data.score(program):
+            display.note(line)
+    return Outcome(folder.path, program.iteration, status)
+
+
+def compile_program(settings: RunSettings, device: torch.device) -> tuple[Any, str | None]:
+    """The program of the graph, and the preset it was made with: `demo` for demo data unless another was asked."""
+    import composer
+    from composer.document import load
+
+    preset = settings.preset
+    if preset is None and not settings.data and "demo" in load(settings.graph).presets:
+        preset = "demo"
+    program = composer.compile(
+        settings.graph,
+        preset=preset,
+        variants=settings.variants,
+        settings=settings.settings,
+        device=device,
+        seed=settings.seed,
+    )
+    return program, preset
+
+
+def first_line(data: str, preset: str | None, device: torch.device) -> str:
+    """`data: built-in demo; preset: demo; device: cpu`, the first line of every run."""
+    name = f"{device.type} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
+    return f"data: {data}; preset: {preset or 'none'}; device: {name}"
+
+
+def write_samples(folder: RunFolder, program: Any, batches: Sequence[Mapping[str, torch.Tensor]], done: int) -> None:
+    """A sample grid of what the graph shows, of the same rows each time."""
+    rows = sum(_rows(batch) for batch in batches)
+    titles = {text: program.graph.name_of(node) for text, node in program.graph.show}
+    parts = [program.evaluate(tuple(titles), batch) for batch in batches]
+    columns = samples.join_rows(parts, min(rows, SAMPLE_ROWS))
+    samples.write_grid(folder.sample(done), {titles[text]: column for text, column in columns.items()})
+
+
+def _rows(batch: Mapping[str, torch.Tensor]) -> int:
+    return max((len(value) for value in batch.values()), default=0)
+
+
+def _prepare_folder(folder: RunFolder, program: Any, settings: RunSettings, data: RunData) -> None:
+    """Write what describes the run; when it is continued, check that it is the same run."""
+    folder.remove_leftovers()
+    same = {"seed": settings.seed, "data": data.identity, "epoch_length": data.epoch_length}
+    if folder.holds_run:
+        before = folder.read_environment().get("settings", {})
+        for name, value in same.items():
+            if before.get(name, value) != value:
+                raise ComposeError(
+                    f"'{folder.path}' was started with {name} {before[name]}, now it is {value}",
+                    remedy="use what it was started with, or start another run in another folder",
+                )
+    shown = {**dataclasses.asdict(settings), **same}
+    start = {"device": str(settings.device), "threads": torch.get_num_threads(), "workers": settings.workers}
+    describe(folder, shown, start)
+    copies = copy_blocks(folder, [Path(file) for file in program.graph.block_files])
+    write_once(folder.graph, _with_blocks(program.resolved_yaml(), copies), "the graph with its settings")
+    if not folder.plan.exists():
+        files.write_atomically(folder.plan, program.printed("plan").rstrip("\n") + "\n")
+
+
+def _with_blocks(graph: str, copies: Sequence[str]) -> str:
+    """The text of a graph that runs the copies of the user's files instead of the files themselves."""
+    if not copies:
+        return graph
+    from composer.document import load, to_yaml
+
+    return to_yaml(load("graph.yaml", text=graph, settings={"blocks": list(copies)}))
+
+
+def _restore(folder: RunFolder, program: Any, device: torch.device) -> dict[str, Any]:
+    """Put the program where the newest whole checkpoint left it, and cut the logs back to there."""
+    newest = checkpoint.latest(folder.checkpoints)
+    found: dict[str, Any] = {}
+    if newest is not None:
+        tensors, found = newest.load(device)
+        program.load_state(tensors, found["program"])
+    checkpoint.clear(folder.checkpoints, after=program.iteration if newest else -1)
+    log.cut(folder.log, program.iteration)
+    events.cut(folder.events, program.iteration)
+    return found
+
+
+def _schedule(settings: RunSettings, program: Any) -> Schedule:
+    training = program.training
+    total = settings.iterations
+    if total is None:
+        total = training.iterations
+    if total is None and training.epochs is not None:
+        total = training.epochs * program.epoch_length
+    if total is None:
+        raise ComposeError("the graph does not say how long to train", remedy="give --iterations N")
+    every = settings.sample_every
+    if every is None:
+        every = min(1000, max(10, total // 20))
+    return Schedule(total, settings.checkpoint_every, every, settings.keep, settings.keep_every)
+
+
+def _be_repeatable(device: torch.device) -> None:
+    """Ask for the algorithms that give the same bits each time; a GPU has faster ones that do not."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _out_of_memory(settings: RunSettings) -> ComposeError:
+    return ComposeError(
+        f"out of memory while training '{settings.graph}'",
+        remedy="lower the batch (--set training.batch=1), the size of the pictures or the width of the networks",
+    )

@@ -1,0 +1,95 @@
+"""The data of a run: what trains it, what its sample grids show, and how its result is judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from composer.data import Dataset, Field, Stream, open_data
+
+if TYPE_CHECKING:
+    from composer.run import RunSettings
+
+SAMPLE_ROWS = 8  # rows of a sample grid at most
+MOST_WORKERS = 4  # processes that load data, unless the user asks for more
+
+
+@dataclass(frozen=True)
+class RunData:
+    """`identity` changes when the data does. `samples`: batches whose rows every sample grid shows.
+
+    `words` name the data on the first line of a run, `notes` are said after it. `score(program)` says how good the
+    trained program is, where the truth is known.
+    """
+
+    words: str
+    notes: Sequence[str]
+    identity: str
+    loader: Any
+    epoch_length: int
+    samples: Sequence[Mapping[str, torch.Tensor]]
+    score: Callable[[Any], Sequence[str]]
+
+
+def streams_of(program: Any) -> tuple[Stream, ...]:
+    """What the program asks of the data, as the data package knows it."""
+    return tuple(
+        Stream(stream.name, tuple(Field(f.name, f.kind, f.args, f.options, f.place) for f in stream.fields))
+        for stream in program.inputs.values()
+    )
+
+
+def prepare_data(settings: RunSettings, program: Any) -> RunData:
+    """Open what `--data` names, or make the built-in demo data. Raises ComposeError for whatever does not fit."""
+    if not settings.data:
+        return _demo(settings, program)
+    direction = settings.direction or "a2b"
+    dataset = open_data(settings.data, streams_of(program), direction=direction, seed=settings.seed)
+    shown = dataset.held_out or dataset
+    if settings.test_data:
+        shown = open_data(settings.test_data, streams_of(program), direction=direction, seed=settings.seed)
+    workers = _workers() if settings.workers is None else settings.workers
+    words = " ".join(settings.data)
+    return _assemble(words, dataset.describe(), dataset, shown, workers, program, lambda _: ())
+
+
+def _assemble(
+    words: str,
+    notes: Sequence[str],
+    dataset: Dataset,
+    shown: Dataset,
+    workers: int,
+    program: Any,
+    score: Callable[[Any], Sequence[str]],
+) -> RunData:
+    batch = program.training.batch
+    loader = dataset.loader(batch, workers=workers)
+    # Batches of the size the graph trains with: some methods pair the rows of a batch.
+    fixed = shown.loader(batch, train=False, cache_bytes=0)
+    samples = [fixed.batch(number) for number in range(max(1, min(SAMPLE_ROWS // batch, fixed.epoch_length)))]
+    return RunData(
+        words,
+        [*notes, *loader.notes],
+        _digest(dataset),
+        loader,
+        program.training.epoch_iterations or loader.epoch_length,
+        samples,
+        score,
+    )
+
+
+def _digest(dataset: Dataset) -> str:
+    """A short name for exactly these rows in this order."""
+    text = json.dumps(dataset.identity(), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _workers() -> int:
+    """One processor is left to training."""
+    return min(MOST_WORKERS, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1) - 1)

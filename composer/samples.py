@@ -1,0 +1,123 @@
+"""Sample grids: one row a sample, one column a value of `show:`, names above the columns.
+
+Images are float tensors in [-1, 1] and become bytes in 0..255. Label maps (integers) and maps of many channels
+(one-hot labels, class scores) get one colour a class, the same in every picture.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from composer.files import write_atomically
+
+Pixels = NDArray[np.uint8]
+
+GAP = 2  # pixels between pictures
+HEADER = 14  # pixels above the columns, for their names
+GOLDEN = 0.618033988749895  # steps of this part of the colour circle keep neighbouring classes apart
+
+
+def grid(columns: Mapping[str, Any]) -> bytes:
+    """A PNG of values by name, each [b, c, h, w] or label maps [b, h, w]; what is no picture is left out."""
+    pictures = {name: picture for name, value in columns.items() if (picture := to_pixels(value)) is not None}
+    if not pictures:
+        return b""
+    rows = max(len(p) for p in pictures.values())
+    height = max(p.shape[1] for p in pictures.values())
+    widths = [p.shape[2] for p in pictures.values()]
+    sheet = Image.new("RGB", (sum(widths) + GAP * (len(widths) + 1), HEADER + rows * (height + GAP) + GAP), "white")
+    pen = ImageDraw.Draw(sheet)
+    left = GAP
+    for (name, picture), width in zip(pictures.items(), widths, strict=True):
+        pen.text((left, 1), _fitting(name, width, pen), fill="black")
+        for row, one in enumerate(picture):
+            sheet.paste(Image.fromarray(one), (left, HEADER + GAP + row * (height + GAP)))
+        left += width + GAP
+    return png(sheet)
+
+
+def to_pixels(value: Any) -> Pixels | None:
+    """Bytes [b, h, w, 3] of images [b, c, h, w] or label maps [b, h, w]; None for what is no picture."""
+    if not isinstance(value, torch.Tensor):
+        return None
+    value = value.detach().cpu()
+    if value.ndim == 3 and not value.is_floating_point():
+        return _colours(value.numpy())
+    if value.ndim != 4 or min(value.shape) == 0:
+        return None
+    if not value.is_floating_point():
+        return _colours(value[:, 0].numpy()) if value.shape[1] == 1 else None
+    channels = value.shape[1]
+    if channels > 4:
+        return _colours(value.argmax(dim=1).numpy())
+    pixels = to_bytes(value)
+    if channels == 1:
+        return np.repeat(pixels, 3, axis=3)
+    if channels == 2:
+        return np.concatenate([pixels, np.zeros_like(pixels[..., :1])], axis=3)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def to_bytes(images: torch.Tensor) -> Pixels:
+    """[b, c, h, w] in [-1, 1] to bytes [b, h, w, c] in 0..255, rounded; what lies outside is clipped."""
+    scaled = torch.nan_to_num(images.detach().cpu().double()).clamp(-1, 1).add(1).mul(127.5)
+    pixels: Pixels = scaled.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return pixels
+
+
+def png(image: Image.Image) -> bytes:
+    """The bytes of a PNG file; the same picture gives the same bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def write_grid(path: Path, columns: Mapping[str, Any]) -> bool:
+    """Write the grid of `columns` to `path`, whole or not at all; False when there is no picture in it."""
+    content = grid(columns)
+    if content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    return bool(content)
+
+
+def join_rows(parts: Sequence[Mapping[str, Any]], rows: int) -> dict[str, torch.Tensor]:
+    """The first `rows` rows of values computed batch by batch."""
+    joined = {}
+    for name in parts[0] if parts else ():
+        values = [part[name] for part in parts]
+        same = [v for v in values if isinstance(v, torch.Tensor) and v.ndim > 0 and v.shape[1:] == values[0].shape[1:]]
+        if same:
+            joined[name] = torch.cat([v.detach().cpu() for v in same])[:rows]
+    return joined
+
+
+def _colours(labels: NDArray[Any]) -> Pixels:
+    kinds, index = np.unique(labels, return_inverse=True)
+    palette = np.array([_colour(int(k)) for k in kinds], dtype=np.uint8)
+    pixels: Pixels = palette[index.reshape(labels.shape)]
+    return pixels
+
+
+def _colour(kind: int) -> tuple[int, int, int]:
+    if kind <= 0:
+        return (0, 0, 0)
+    red, green, blue = colorsys.hsv_to_rgb(kind * GOLDEN % 1, 0.55 + 0.4 * (kind % 3) / 2, 0.95 - 0.25 * (kind % 2))
+    return (round(255 * red), round(255 * green), round(255 * blue))
+
+
+def _fitting(name: str, width: int, pen: ImageDraw.ImageDraw) -> str:
+    """As much of a name as fits over its column."""
+    text = name
+    while text and pen.textlength(text) > width:
+        text = text[:-1]
+    return text if text == name or len(text) < 3 else text[:-2] + ".."

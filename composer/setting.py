@@ -1,0 +1,55 @@
+"""Settings of blocks: what the catalogue says of them, as kinds of the document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from composer.block import Block, Setting
+from composer.errors import Place, Problem, nearest
+from composer.form import Anything, Choice, Flag, Kind, ListOf, Number, OrNull, Text, is_computed
+from composer.tree import Problems, as_node
+
+
+def setting_kind(setting: Setting) -> Kind:
+    """The kind that a setting's type, choices and range make."""
+    kind: Kind
+    if setting.choices:
+        kind = Choice(tuple(setting.choices), computed=True)
+    elif setting.type in ("int", "float"):
+        kind = Number(setting.low, setting.high, whole=setting.type == "int")
+    elif setting.type == "bool":
+        kind = Flag()
+    elif setting.type == "str":
+        kind = Text(may_be_empty=True)
+    elif setting.type == "list":
+        kind = ListOf(Anything(), at_least=0)
+    else:
+        return Anything()
+    return OrNull(kind) if setting.optional else kind
+
+
+def check_setting(block: Block, name: str, value: Any, place: Place) -> Problem | None:
+    """What is wrong with the plain `value` of a setting, or None. A text that starts with `=` is not judged yet."""
+    setting = block.setting(name)
+    if setting is None:
+        return unknown_setting(block, name, place)
+    if is_computed(value):
+        return None
+    problems = Problems()
+    setting_kind(setting).check(as_node(value, place), f"'{name}' of {block.name}", problems)
+    return problems[0] if problems else None
+
+
+def unknown_setting(block: Block, name: str, place: Place, others: tuple[str, ...] = ()) -> Problem:
+    """The problem that `block` has no setting `name`; `others` are names that may stand there too."""
+    names = [setting.name for setting in block.settings]
+    remedy = nearest(name, [*names, *others]) if names else f"{block.name} has no settings"
+    if remedy.startswith("known here"):
+        remedy = "it has " + ", ".join(names)
+    return Problem(f"no setting of {block.name} named '{name}'", place, remedy)
+
+
+def about_setting(setting: Setting) -> str:
+    """A line for editors: what it is and what it is without being given."""
+    kind = setting_kind(setting).expects if setting.type != "any" or setting.choices else "any value"
+    return f"{kind}; " + ("must be given" if setting.required else f"{setting.default!r} when left out")

@@ -1,0 +1,282 @@
+"""Reading the sections about training and use: optimizers, averages, training, translate, show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from composer.document import Leaf, plain
+from composer.document import Mapping as Tree
+from composer.document import Node as Item
+from composer.document import Sequence as Items
+from composer.elaborate import Broken
+from composer.errors import ComposeError, Problem, nearest
+from composer.expression import ListOf, parse_expression
+from composer.nodes import Average, Field, Group, Node, Training, Translation
+from composer.reading import Definition, entries, expand_section, expression_of, leaf_text, split_names
+
+if TYPE_CHECKING:
+    from composer.graph import Builder
+
+# Kinds of optimizers and the settings each takes.
+OPTIMIZERS: dict[str, tuple[str, ...]] = {
+    "adam": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
+    "adamw": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
+    "sgd": ("lr", "momentum", "dampening", "weight_decay", "nesterov"),
+    "rmsprop": ("lr", "alpha", "eps", "weight_decay", "momentum", "centered"),
+    "adagrad": ("lr", "lr_decay", "eps", "weight_decay"),
+}
+DEFAULT_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "rmsprop": 1e-2, "adagrad": 1e-2}
+
+
+def read_groups(builder: Builder) -> tuple[Group, ...]:
+    """Optimizer groups; every network is in exactly one, `default` has those that no other names."""
+    section = builder.root.get("optimizers")
+    found: list[tuple[Definition, tuple[str, ...]]] = []
+    known = [n for names in builder.network_names.values() for n in names]
+    taken: dict[str, str] = {}
+    default: Definition | None = None
+    for definition in expand_section(section, builder.indices, builder.problems):
+        if definition.name == "default":
+            default = definition
+            continue
+        try:
+            names = _group_networks(builder, definition, known)
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+            continue
+        for name in names:
+            if name in taken:
+                builder.problems.append(
+                    Problem(f"network '{name}' is in two groups: {taken[name]} and {definition.name}", definition.place)
+                )
+            taken[name] = definition.name
+        found.append((definition, names))
+    rest = tuple(n for n in known if n not in taken)
+    if default is not None:
+        found.insert(0, (default, rest))
+    elif rest and not builder.problems:
+        used = {n for p in _updates(builder) for n in p}
+        needing = [n for n in rest if n in used]
+        if needing:
+            place = section.place if section is not None else builder.root.place
+            builder.problems.append(
+                Problem(f"no optimizer for {', '.join(needing)}", place, "optimizers: {default: {adam: {lr: 2e-4}}}")
+            )
+    groups = []
+    for definition, names in found:
+        try:
+            groups.append(_read_group(builder, definition, names))
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+    return tuple(groups)
+
+
+def _updates(builder: Builder) -> list[list[str]]:
+    found: list[list[str]] = []
+    for definition in expand_section(builder.root.get("phases"), builder.indices, []):
+        if isinstance(definition.item, Tree) and definition.item.get("update") is not None:
+            item = definition.item.get("update")
+            pieces = [v for _, v in item.items] if isinstance(item, Tree) else [item]
+            names = []
+            for piece in pieces:
+                for tree, _ in split_names(piece):
+                    free = builder.indices.free([tree], definition.bound)
+                    names += [builder.indices.full_name(tree, b) for b in builder.indices.expand(free, definition.bound)]
+            found.append(names)
+    return found
+
+
+def _group_networks(builder: Builder, definition: Definition, known: list[str]) -> tuple[str, ...]:
+    body = definition.item
+    names_item = body.get("networks") if isinstance(body, Tree) else None
+    if names_item is None:
+        if definition.name not in known:
+            raise ComposeError(
+                f"group '{definition.name}' names no network", definition.place,
+                f"add networks: G, or {nearest(definition.name, known)}",
+            )
+        return (definition.name,)
+    names: list[str] = []
+    for tree, place in split_names(names_item):
+        for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound):
+            name = builder.indices.full_name(tree, binding)
+            if name not in known:
+                raise ComposeError(f"unknown network '{name}'", place, nearest(name, known))
+            names.append(name)
+    return tuple(names)
+
+
+def _read_group(builder: Builder, definition: Definition, names: tuple[str, ...]) -> Group:
+    body, bound = definition.item, definition.bound
+    if not isinstance(body, Tree):
+        raise ComposeError("a group names an optimizer", definition.place, "{adam: {lr: 2e-4, betas: [0.5, 0.999]}}")
+    kinds = [str(k.value) for k, _ in body.items if str(k.value) in OPTIMIZERS]
+    if len(kinds) != 1:
+        fact = f"group '{definition.name}' has {'no' if not kinds else 'more than one'} optimizer"
+        raise ComposeError(fact, definition.place, f"choose one of {', '.join(OPTIMIZERS)}")
+    kind = kinds[0]
+    settings = read_optimizer(builder, kind, body.get(kind), bound)
+    if body.get("weight_decay") is not None:
+        settings["weight_decay"] = builder.evaluated(body.get("weight_decay"), bound)
+    rate_item = body.get("learning_rate")
+    if rate_item is None:
+        training = builder.root.get("training")
+        rate_item = training.get("learning_rate") if isinstance(training, Tree) else None
+    rate = "1.0" if rate_item is None else builder.elaborator.clock_text(expression_of(rate_item), bound)
+    numbers = {}
+    for key in ("clip_norm", "clip_value", "clip_weights", "restart"):
+        item = body.get(key)
+        value = builder.evaluated(item, bound) if item is not None else None
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
+            raise ComposeError(f"{key} is {value!r}", item.place, "use a number from 0 on (0 = off)")
+        numbers[key] = value
+    parts = {}
+    for key, item in entries(body.get("parts")):
+        parts[str(key.value)] = _part(builder, kind, item, bound)
+    return Group(
+        definition.name, names, kind, settings, rate, float(numbers["clip_norm"] or 0),
+        float(numbers["clip_value"] or 0), float(numbers["clip_weights"] or 0),
+        -1 if numbers["restart"] is None else int(numbers["restart"]), parts, definition.place,
+    )
+
+
+def _part(builder: Builder, kind: str, item: Item, bound: Any) -> dict[str, Any]:
+    inner = item.get(kind) if isinstance(item, Tree) and item.get(kind) is not None else item
+    found: dict[str, Any] = {}
+    for key, value in entries(inner):
+        name = str(key.value)
+        if name == "restart":
+            continue
+        if name not in OPTIMIZERS[kind]:
+            raise ComposeError(f"no setting of {kind} named '{name}'", key.place, nearest(name, OPTIMIZERS[kind]))
+        if isinstance(value, Leaf) and isinstance(value.value, str):
+            found[name] = builder.elaborator.clock_text(expression_of(value), bound)
+        else:
+            found[name] = builder.evaluated(value, bound)
+    return found
+
+
+def read_optimizer(builder: Builder, kind: str, item: Item | None, bound: Any) -> dict[str, Any]:
+    """Settings of one optimizer, checked."""
+    settings: dict[str, Any] = {}
+    for key, value in entries(item):
+        name = str(key.value)
+        if name not in OPTIMIZERS[kind]:
+            raise ComposeError(f"no setting of {kind} named '{name}'", key.place, nearest(name, OPTIMIZERS[kind]))
+        found = builder.evaluated(value, bound)
+        if name == "betas":
+            ok = isinstance(found, list) and len(found) == 2 and all(_number(b) and 0 <= b < 1 for b in found)
+            if not ok:
+                raise ComposeError(f"betas are {found!r}", value.place, "two numbers from 0 to below 1: [0.5, 0.999]")
+        elif name in ("amsgrad", "nesterov", "centered"):
+            if not isinstance(found, bool):
+                raise ComposeError(f"{name} is {found!r}", value.place, "use true or false")
+        elif not _number(found) or found < 0:
+            raise ComposeError(f"{name} is {found!r}", value.place, "use a number from 0 on")
+        settings[name] = found
+    settings.setdefault("lr", DEFAULT_RATES[kind])
+    return settings
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def read_averages(builder: Builder) -> dict[str, Average]:
+    """`averages: {G: 0.999}` or a mapping with decay, from, mode, buffers."""
+    found: dict[str, Average] = {}
+    known = [n for names in builder.network_names.values() for n in names]
+    for definition in expand_section(builder.root.get("averages"), builder.indices, builder.problems):
+        try:
+            if definition.name not in known:
+                raise ComposeError(
+                    f"unknown network '{definition.name}'", definition.place, nearest(definition.name, known)
+                )
+            raw = builder.evaluated(definition.item, definition.bound)
+            options = raw if isinstance(raw, dict) else {"decay": raw}
+            decay = options.get("decay")
+            if not _number(decay) or not 0 <= decay <= 1:
+                raise ComposeError(f"an average with decay {decay!r}", definition.item.place, "use a number from 0 to 1")
+            found[definition.name] = Average(
+                definition.name, float(decay), int(options.get("from", 0)), str(options.get("mode", "")),
+                str(options.get("buffers", "own")), definition.place,
+            )
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+    return found
+
+
+def read_training(builder: Builder) -> Training:
+    """Length and batch of a run."""
+    section = builder.root.get("training")
+    values: dict[str, Any] = {}
+    for key, item in entries(section):
+        name = str(key.value)
+        if name == "learning_rate":
+            continue
+        try:
+            found = builder.evaluated(item, {})
+            if found is not None and (isinstance(found, bool) or not isinstance(found, int) or found < 1):
+                raise ComposeError(f"{name} is {found!r}", item.place, "use a whole number from 1")
+            values[name] = found
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+    return Training(
+        values.get("epochs"), values.get("iterations"), values.get("batch") or 1, values.get("epoch_iterations")
+    )
+
+
+def read_translations(builder: Builder) -> dict[str, Translation]:
+    """What the trained model offers."""
+    found: dict[str, Translation] = {}
+    for definition in expand_section(builder.root.get("translate"), builder.indices, builder.problems):
+        body = definition.item
+        try:
+            if isinstance(body, Leaf):
+                body = Tree(((Leaf("value", body.place, "value"), body),), body.place)
+            value = body.get("value")
+            if value is None:
+                raise ComposeError(f"translation '{definition.name}' has no 'value'", definition.place, "{value: fake}")
+            fields: list[Field] = []
+            for entry in expand_section(body.get("inputs"), builder.indices, builder.problems, definition.bound):
+                field = builder.read_field(entry.name, expression_of(entry.item), entry.bound, entry.place)
+                if entry.name not in builder.known:
+                    builder.known[entry.name] = builder.table.node("input", entry.name, entry.place, entry.name)
+                fields.append(field)
+            mode = str(plain(body.get("mode"))) if body.get("mode") is not None else "eval"
+            if mode not in ("train", "eval"):
+                raise ComposeError(f"unknown mode '{mode}'", body.get("mode").place, nearest(mode, ("train", "eval")))
+            samples = builder.evaluated(body.get("samples"), definition.bound) if body.get("samples") is not None else 1
+            naming = f"translate.{definition.name}"
+            node = builder.attempt(expression_of(value), definition.bound, naming)
+            if node is not None:
+                found[definition.name] = Translation(
+                    definition.name, node, mode, int(samples), tuple(fields), definition.place
+                )
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+        except Broken:
+            pass  # reported where it stands
+    return found
+
+
+def read_show(builder: Builder) -> tuple[tuple[str, Node], ...]:
+    """Columns of the sample grid: `a, fake, b` as one text, or a list."""
+    item = builder.root.get("show")
+    if item is None:
+        return ()
+    leaves = item.items if isinstance(item, Items) else (item,)
+    found: list[tuple[str, Node]] = []
+    for leaf in leaves:
+        try:
+            text = leaf_text(leaf)
+            trees = parse_expression(f"[{text}]", leaf.place.within(-1, len(text) + 1))
+            assert isinstance(trees, ListOf)
+            for tree in trees.items:
+                for binding in builder.indices.expand(builder.indices.free([tree], {})):
+                    node = builder.attempt(tree, binding, "show")
+                    if node is not None:
+                        found.append((node.text, node))
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+    return tuple(found)

@@ -1,0 +1,331 @@
+"""Graph -> Shaped: kind and sizes of every value, and the axes that each network is built with.
+
+One-way matching along the data flow, from the contracts alone: nothing is allocated and torch is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from composer.block import Block, look_up
+from composer.errors import ComposeError, Place, Problem
+from composer.nodes import Field, Graph, Network, Node, Wiring, reachable
+from composer.signature import UNKNOWN, Dim, Mismatch, Rows, Series, Several, Tensor, Type, match, parse_signature
+
+LARGEST_TENSOR = 2**33  # elements for one row of a batch; more is a slip of the pen
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a network (or a layer) is built with: its axes, and for a wiring the axes of its layers."""
+
+    axes: Mapping[str, Any]
+    place: Place = field(compare=False, repr=False)
+    layers: Mapping[str, Bound] = field(default_factory=dict)
+    types: Mapping[Node, Type] = field(default_factory=dict)
+    inputs: tuple[Type, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """A graph whose values all have a type."""
+
+    graph: Graph
+    types: Mapping[Node, Type]
+    bound: Mapping[str, Bound]
+
+    def __str__(self) -> str:
+        from composer.listing import list_shapes
+
+        return list_shapes(self)
+
+
+def infer(graph: Graph) -> Shaped:
+    """Work out every type; all problems in one `ComposeError`."""
+    found = Inference(graph)
+    roots = [n for p in graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))]
+    roots += [t.node for t in graph.translations.values()] + [n for _, n in graph.show]
+    for node in reachable(roots):
+        found.add(node)
+    for phase in graph.phases:
+        for term in phase.terms:
+            found.check_loss(term.loss, term.place, term.name)
+    if found.problems:
+        raise ComposeError.together(found.problems)
+    return Shaped(graph, found.types, found.bound)
+
+
+def field_type(one: Field) -> Type:
+    """The type of an input."""
+    rows = Rows()
+    if one.kind == "label":
+        return Tensor("label", (rows,))
+    if one.kind == "label_map":
+        return Tensor("label_map", (rows, *one.args[1:]))
+    return Tensor(one.kind, (rows, *one.args))
+
+
+class Inference:
+    """Types of nodes, one after the other; `sizes` replaces the sizes of inputs (for translation at any size)."""
+
+    def __init__(self, graph: Graph, bound: Mapping[str, Bound] | None = None) -> None:
+        self.graph = graph
+        self.types: dict[Node, Type] = {}
+        self.bound: dict[str, Bound] = dict(bound or {})
+        self.problems: list[Problem] = []
+        self.fields = {f.name: f for s in graph.streams for f in s.fields}
+        for translation in graph.translations.values():
+            for one in translation.fields:
+                self.fields.setdefault(one.name, one)
+
+    def add(self, node: Node) -> None:
+        """The type of `node`, whose arguments have theirs."""
+        if node in self.types:
+            return
+        try:
+            self.types[node] = self.type_of(node)
+            self.check_size(node)
+        except Mismatch as mismatch:
+            place = node.place
+            if mismatch.argument is not None and mismatch.argument < len(node.args):
+                place = node.place
+            self.problems.append(Problem(f"{node.text}: {mismatch.fact}", place, mismatch.remedy))
+            self.types[node] = UNKNOWN
+        except ComposeError as error:
+            self.problems.extend(error.problems)
+            self.types[node] = UNKNOWN
+
+    def check_size(self, node: Node) -> None:
+        for one in _tensors(self.types[node]):
+            count = 1
+            for size in one.dims or ():
+                count *= size if isinstance(size, int) else 1
+            if count > LARGEST_TENSOR:
+                raise ComposeError(f"{node.text} would have {count:.2g} numbers", node.place, "choose smaller sizes")
+
+    def check_loss(self, node: Node, place: Place, name: str) -> None:
+        found = self.types[node]
+        if isinstance(found, Tensor) and found.dims in (None, ()):
+            return
+        self.problems.append(
+            Problem(f"term '{name}' is {found}, a loss is one number", place, "reduce it: mean(...), or l1(x, y)")
+        )
+
+    def type_of(self, node: Node) -> Type:
+        args = [self.types[a] for a in node.args]
+        match node.op:
+            case "input":
+                return field_type(self.fields[node.target]) if node.target in self.fields else UNKNOWN
+            case "number" | "clock":
+                return Tensor("number", ())
+            case "stop":
+                return args[0]
+            case "grad":
+                return args[1]
+            case "list":
+                return Series(tuple(args))
+            case "item":
+                return self._item(node, args[0])
+            case "arith":
+                return _broadcast(args, node)
+            case "call":
+                return self.call(node, args)
+            case "apply" | "draw" | "state":
+                return self.apply(node, args)
+        return UNKNOWN
+
+    def _item(self, node: Node, whole: Type) -> Type:
+        number = node.setting("number")
+        if isinstance(whole, Tensor):
+            if whole.dims is None and whole.kind == UNKNOWN.kind:
+                return UNKNOWN
+            raise Mismatch(f"{node.args[0].text} is one value ({whole}), not several")
+        if isinstance(whole, Series) and whole.items is None:
+            return whole.each or UNKNOWN
+        items = whole.items or ()
+        if not 0 <= number < len(items):
+            raise Mismatch(f"{node.args[0].text} has {len(items)} parts, numbered from 0")
+        return items[number]
+
+    # -- blocks -------------------------------------------------------------------------------------------------
+
+    def apply(self, node: Node, args: Sequence[Type]) -> Type:
+        block = look_up(node.target)
+        if block.maps and any(isinstance(a, Series) for a in args):
+            return self._mapped(node, block, args)
+        return self._matched(node, block, args)
+
+    def _mapped(self, node: Node, block: Block, args: Sequence[Type]) -> Type:
+        lists = [a for a in args if isinstance(a, Series)]
+        if any(a.items is None for a in lists):
+            inner = [(a.each or UNKNOWN) if isinstance(a, Series) else a for a in args]
+            result = self._mapped(node, block, inner) if _has_series(inner) else self._matched(node, block, inner)
+            return _outside_in(result, None)
+        lengths = {len(a.items or ()) for a in lists}
+        if len(lengths) != 1:
+            raise Mismatch(f"is given lists of {' and '.join(map(str, sorted(lengths)))} items")
+        found = []
+        for number in range(lengths.pop()):
+            inner = [(a.items or ())[number] if isinstance(a, Series) else a for a in args]
+            found.append(self._mapped(node, block, inner) if _has_series(inner) else self._matched(node, block, inner))
+        return _outside_in(None, found)
+
+    def _matched(self, node: Node, block: Block, args: Sequence[Type]) -> Type:
+        settings = {s.name: s.default for s in block.settings} | dict(node.settings)
+        names = {k: _setting(v) for k, v in settings.items()}
+        signature = parse_signature(block.signature)
+        if block.role == "draw" and not args and signature.inputs:
+            args = [Tensor("value", (Rows(),))]  # a row for each row of the batch
+        found = match(signature, args, names)
+        if block.role == "state":
+            missing = [a for a in block.axes if found.axes.get(a) is None]
+            if missing:
+                raise Mismatch(f"the size '{missing[0]}' of what it keeps is not known")
+            self.bound[node.name] = Bound({a: found.axes[a] for a in block.axes}, node.place)
+        return found.output
+
+    # -- networks -----------------------------------------------------------------------------------------------
+
+    def call(self, node: Node, args: Sequence[Type]) -> Type:
+        network = self.graph.networks[node.target]
+        if network.wiring is not None:
+            if node.entry == "features":
+                return Series(None, UNKNOWN)
+            if node.entry:
+                raise ComposeError(f"'{network.name}' has no entry '{node.entry}'", node.place, "call it directly")
+            return self._wired(node, network, network.wiring, args)
+        block = look_up(network.block)
+        text = block.signature
+        if node.entry:
+            if node.entry not in block.entries:
+                known = ", ".join(block.entries) or "none"
+                raise ComposeError(f"block '{block.name}' has no entry '{node.entry}'", node.place, f"it has: {known}")
+            text = block.entries[node.entry]
+        settings = {s.name: s.default for s in block.settings} | dict(network.settings)
+        extra = {k: _setting(v) for k, v in node.settings}
+        found = match(parse_signature(text), args, {**settings, **extra})
+        self.bind(network.name, block, found.axes, node.place, node.text)
+        return found.output
+
+    def bind(self, name: str, block: Block, axes: Mapping[str, Any], place: Place, text: str) -> None:
+        """Fix the axes of a network at its first call, compare them at later ones."""
+        known = self.bound.get(name)
+        mine = {a: axes[a] for a in block.axes if a in axes}
+        if known is None:
+            missing = [a for a in block.axes if mine.get(a) is None]
+            if missing:
+                raise ComposeError(
+                    f"{text}: the size '{missing[0]}' that {name} is built with is not known here", place,
+                    "its input comes from a block that promises nothing about it",
+                )
+            self.bound[name] = Bound(mine, place)
+            return
+        for axis, size in mine.items():
+            if size is not None and axis in known.axes and known.axes[axis] != size:
+                raise ComposeError(
+                    f"{name} was built for {_axis_word(axis)} {known.axes[axis]} (line {known.place.line})"
+                    f" but here gets {size}", place,
+                    "one name is one set of weights: use another network or make the inputs agree",
+                )
+
+    def _wired(self, node: Node, network: Network, wiring: Wiring, args: Sequence[Type]) -> Type:
+        if len(args) != len(wiring.inputs):
+            raise Mismatch(f"takes {len(wiring.inputs)} values, got {len(args)}")
+        inner = Inference(self.graph)
+        inner.types.update(zip(wiring.inputs, args, strict=True))
+        known = self.bound.get(network.name)
+        inner.bound = dict(known.layers) if known else {}
+        for one in reachable(list(wiring.outputs)):
+            if one not in inner.types:
+                if one.op == "layer":
+                    inner.add_layer(one, wiring)
+                else:
+                    inner.add(one)
+        if inner.problems:
+            raise ComposeError.together(inner.problems)
+        if known is None:
+            self.bound[network.name] = Bound({}, node.place, inner.bound, inner.types, tuple(args))
+        outputs = tuple(inner.types[o] for o in wiring.outputs)
+        return outputs[0] if len(outputs) == 1 else Several(outputs)
+
+    def add_layer(self, node: Node, wiring: Wiring) -> None:
+        layer = wiring.layers[node.target]
+        block = look_up(layer.block)
+        args = [self.types[a] for a in node.args]
+        settings = {s.name: s.default for s in block.settings} | dict(layer.settings)
+        try:
+            if block.maps and _has_series(args):
+                self.types[node] = UNKNOWN
+                return
+            found = match(parse_signature(block.signature), args, settings)
+            self.bind(layer.name, block, found.axes, node.place, node.text)
+            self.types[node] = found.output
+            self.check_size(node)
+        except Mismatch as mismatch:
+            self.problems.append(Problem(f"{layer.block}: {mismatch.fact}", layer.place, mismatch.remedy))
+            self.types[node] = UNKNOWN
+        except ComposeError as error:
+            self.problems.extend(error.problems)
+            self.types[node] = UNKNOWN
+
+
+def _axis_word(axis: str) -> str:
+    return {"c": "input channels:", "s": "a style of size", "h": "height", "w": "width"}.get(axis, f"{axis} =")
+
+
+def _setting(value: Any) -> Any:
+    return None if isinstance(value, Node) else value
+
+
+def _has_series(args: Sequence[Type]) -> bool:
+    return any(isinstance(a, Series) for a in args)
+
+
+def _outside_in(each: Type | None, items: list[Type] | None) -> Type:
+    """A list of results; where each result is itself a list of parts (split), a list of parts that are lists."""
+    if items is None:
+        assert each is not None
+        if isinstance(each, Series) and each.items is not None:
+            return Series(tuple(Series(None, part) for part in each.items))
+        return Series(None, each)
+    if items and all(isinstance(i, Series) and i.items is not None for i in items):
+        count = len(items[0].items or ())  # type: ignore[union-attr]
+        return Series(tuple(Series(tuple((i.items or ())[n] for i in items)) for n in range(count)))  # type: ignore[union-attr]
+    if items and all(isinstance(i, Tensor) and i.dims == () for i in items):
+        return items[0]
+    return Series(tuple(items))
+
+
+def _tensors(found: Type) -> list[Tensor]:
+    if isinstance(found, Tensor):
+        return [found]
+    return [t for i in (found.items or ()) for t in _tensors(i)]
+
+
+def _broadcast(args: Sequence[Type], node: Node) -> Type:
+    tensors = []
+    for one in args:
+        if not isinstance(one, Tensor):
+            raise Mismatch(f"'{node.target}' needs single values, got {one}", remedy="take items: f[0]")
+        tensors.append(one)
+    real = [t for t in tensors if t.kind != "number"]
+    kind = real[0].kind if real else "number"
+    if any(t.dims is None for t in tensors):
+        return Tensor(kind, None)
+    rank = max(len(t.dims or ()) for t in tensors)
+    result: list[Dim] = []
+    for position in range(rank):
+        sizes = []
+        for one in tensors:
+            dims = one.dims or ()
+            offset = position - (rank - len(dims))
+            if offset >= 0:
+                sizes.append(dims[offset])
+        known = {s for s in sizes if s is not None and s != 1}
+        if len(known) > 1:
+            shown = " and ".join(str(t) for t in tensors)
+            raise Mismatch(f"{shown} do not fit each other", remedy="sizes must be equal, or 1")
+        result.append(known.pop() if known else (None if None in sizes else 1))
+    return Tensor(kind, tuple(result))

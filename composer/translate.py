@@ -1,0 +1,91 @@
+"""Using a trained program: one translation at any size, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from composer.errors import ComposeError, nearest
+from composer.nodes import Translation, reachable
+from composer.shapes import Inference
+from composer.signature import Rows, Series
+from composer.signature import Tensor as TensorType
+
+if TYPE_CHECKING:
+    from composer.program import Program
+
+FARTHEST = 1024  # how far a size may be padded
+
+
+class Translator:
+    """What a program offers under `translate`."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.sizes: dict[tuple[str, int, int], tuple[int, int]] = {}
+
+    def chosen(self, as_: str | None) -> Translation:
+        """The translation called `as_`, or the first one."""
+        offered = self.program.graph.translations
+        if not offered:
+            raise ComposeError(f"graph '{self.program.graph.name}' offers no translation", remedy="add translate: to it")
+        if as_ is None:
+            return next(iter(offered.values()))
+        if as_ not in offered:
+            raise ComposeError(f"no translation '{as_}'", remedy=nearest(as_, offered))
+        return offered[as_]
+
+    def needs(self, as_: str | None) -> list[str]:
+        """Names of the inputs that a translation needs, the first is what is translated."""
+        return [n.target for n in reachable([self.chosen(as_).node]) if n.op == "input"]
+
+    def translate(
+        self, images: Any, as_: str | None, seed: int, draws: Mapping[str, Any] | None = None, mode: str | None = None
+    ) -> Tensor:
+        """Images [n c h w] in [-1, 1], or a mapping of input names to them; gives what the translation's value is."""
+        chosen = self.chosen(as_)
+        needed = self.needs(as_)
+        batch = dict(images) if isinstance(images, Mapping) else {}
+        if not isinstance(images, Mapping):
+            if len(needed) != 1:
+                raise ComposeError(f"translation '{chosen.name}' needs {' and '.join(needed)}", remedy="give a mapping")
+            batch = {needed[0]: images}
+        missing = [n for n in needed if n not in batch]
+        if missing:
+            raise ComposeError(f"translation '{chosen.name}' needs '{missing[0]}'")
+        (found,) = self.program.compute(
+            [chosen.node], batch, draws, ("translate", seed), mode or chosen.mode, use_averages=True
+        )
+        return found  # type: ignore[no-any-return]
+
+    def padded_size(self, height: int, width: int, as_: str | None) -> tuple[int, int]:
+        """The smallest (h, w), each at least as asked for, that the shapes of the graph allow."""
+        chosen = self.chosen(as_)
+        key = (chosen.name, height, width)
+        if key not in self.sizes:
+            tall = next((h for h in range(height, height + FARTHEST) if self._fits(chosen, h, None)), None)
+            wide = next((w for w in range(width, width + FARTHEST) if self._fits(chosen, None, w)), None)
+            if tall is None or wide is None or not self._fits(chosen, tall, wide):
+                raise ComposeError(f"no size from {height}x{width} on fits translation '{chosen.name}'")
+            self.sizes[key] = (tall, wide)
+        return self.sizes[key]
+
+    def _fits(self, chosen: Translation, height: int | None, width: int | None) -> bool:
+        """Whether a size passes the contracts; None stands for the size that the graph was trained at."""
+        inference = Inference(self.program.graph, self.program.shaped.bound)
+        for node in reachable([chosen.node]):
+            if node.op == "input":
+                own = self.program.shaped.types.get(node)
+                if not isinstance(own, TensorType) or own.dims is None or len(own.dims) < 3:
+                    inference.types[node] = own or TensorType("value", None)
+                    continue
+                size = (height or own.dims[-2], width or own.dims[-1])
+                inference.types[node] = TensorType(own.kind, (Rows(), *own.dims[1:-2], *size))
+            else:
+                inference.add(node)
+                if inference.problems:
+                    return False
+        result = inference.types[chosen.node]
+        return not isinstance(result, Series)

@@ -1,0 +1,148 @@
+"""`composer translate`: pictures through a trained run, one at a time, whatever their size.
+
+A picture is read upright with its full range, padded to a size the networks take (its edges mirrored outwards),
+translated and cropped back. It goes alone through the program and draws come from `seed` alone, so it gives
+the same bytes whatever other pictures are translated beside it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from composer import checkpoint
+from composer.data.files import list_images
+from composer.data.pictures import Window, crop_back, pad_to, read_image, write_image
+from composer.errors import ComposeError, Problem, nearest
+from composer.run_folder import RunFolder, open_existing
+
+
+def translate_files(
+    run: Path,
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    name: str | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    force: bool = False,
+    said: Callable[[str], None] = lambda text: None,
+) -> list[Path]:
+    """Translate pictures and all pictures of folders into `out`; returns what was written.
+
+    `name`: which translation of the graph; needed when it has several. Existing files are replaced with `force` only.
+    Every problem that can be known before is raised before the first picture is translated.
+    """
+    folder = open_existing(run)
+    pictures = list(_pictures(inputs))
+    targets = _targets(pictures, out, force)
+    program, iteration = load_program(folder, device)
+    chosen = _choose(program, name)
+    channels = _channels(program, chosen)
+    said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures into {out}")
+    out.mkdir(parents=True, exist_ok=True)
+    for picture, target in zip(pictures, targets, strict=True):
+        image, info = read_image(picture, channels)
+        write_image(target, translate_one(program, image, chosen, seed), info)
+    return targets
+
+
+def translate_one(program: Any, image: torch.Tensor, name: str, seed: int) -> torch.Tensor:
+    """One picture [c, h, w] in [-1, 1], of any size, to its translation [c', h', w'] on the CPU.
+
+    h' and w' are h and w times what the graph enlarges by.
+    """
+    height, width = image.shape[-2:]
+    padded, window = pad_to(image, *program.padded_size(height, width, name))
+    result = program.translate(padded[None], as_=name, seed=seed)[0].detach().cpu()
+    return crop_back(result, _scaled(window, padded, result))
+
+
+def load_program(folder: RunFolder, device: torch.device | str = "cpu") -> tuple[Any, int]:
+    """The program of a run with the state of its newest whole checkpoint, and how many iterations that had."""
+    import composer
+
+    newest = checkpoint.latest(folder.checkpoints)
+    if newest is None:
+        raise ComposeError(f"'{folder.path}' has no whole checkpoint yet", remedy="let it train to its first one")
+    tensors, found = newest.load(device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a file of `weights:` may be gone by now: the checkpoint holds them too
+        program = composer.compile(folder.graph, device=device, seed=found["program"]["seed"])
+    program.load_state(tensors, found["program"])
+    return program, newest.iteration
+
+
+def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
+    for path in inputs:
+        if path.is_dir():
+            found = list_images(path)
+            if not found:
+                raise ComposeError(f"no pictures in '{path}'")
+            yield from found
+        elif path.exists():
+            yield path
+        else:
+            raise ComposeError(f"there is no file or folder '{path}'")
+
+
+def _targets(pictures: Sequence[Path], out: Path, force: bool) -> list[Path]:
+    """`out/STEM.png` for each picture; two pictures of one stem and files in the way are refused together."""
+    targets = [out / f"{picture.stem}.png" for picture in pictures]
+    problems = []
+    first: dict[str, Path] = {}
+    for picture, target in zip(pictures, targets, strict=True):
+        key = target.name.casefold()  # some file systems hold Cat.png and cat.png to be one file
+        other = first.setdefault(key, picture)
+        if other is not picture:
+            fact = f"'{other}' and '{picture}' would both become '{target}'"
+            problems.append(Problem(fact, remedy="rename one, or translate them into two folders"))
+        elif target.resolve() == picture.resolve():
+            problems.append(Problem(f"'{picture}' would be replaced by its translation", remedy="name another --out"))
+        elif target.exists() and not force:
+            problems.append(Problem(f"'{target}' exists", remedy="name another --out, or replace it with --force"))
+    if out.exists() and not out.is_dir():
+        problems.append(Problem(f"'{out}' is a file", remedy="name a folder with --out"))
+    if problems:
+        raise ComposeError.together(problems)
+    return targets
+
+
+def _choose(program: Any, name: str | None) -> str:
+    """The translation called `name`, or the only one there is."""
+    known = list(program.translations)
+    if name is None:
+        if len(known) == 1:
+            return str(known[0])
+        raise ComposeError(
+            f"this graph has {len(known) or 'no'} translations: {', '.join(known)}",
+            remedy=f"choose one with --as {known[0]}" if known else "write one under 'translate:' and train again",
+        )
+    if name not in known:
+        raise ComposeError(f"this graph has no translation '{name}'", remedy=nearest(name, known))
+    return name
+
+
+def _channels(program: Any, name: str) -> int:
+    """How many channels the one picture has that the translation starts from."""
+    needed = program.translator.needs(name)
+    types = {node.target: kind for node, kind in program.shaped.types.items() if node.op == "input"}
+    dims = types[needed[0]].dims if len(needed) == 1 else None
+    if dims is None or len(dims) != 4:
+        raise ComposeError(
+            f"'{name}' starts from {', '.join(needed) or 'nothing'}, and a file gives it one picture",
+            remedy="translate from Python: program.translate({...}, as_=...)",
+        )
+    return int(dims[1])
+
+
+def _scaled(window: Window, padded: torch.Tensor, result: torch.Tensor) -> Window:
+    """The window in the result, which may be larger or smaller than what went in."""
+    down, right = result.shape[-2] / padded.shape[-2], result.shape[-1] / padded.shape[-1]
+    return Window(
+        round(window.top * down), round(window.left * right), round(window.height * down), round(window.width * right)
+    )
