@@ -2,7 +2,7 @@
 
 Each takes its own generator, which the compiler seeds from (seed, iteration, run, name). Numbers are drawn on the
 CPU in float32 and then moved, so that they are the same on every device and for every dtype. `rows` is a value whose
-rows are counted (`rows=x`); the compiler fills in the rows of the batch where it is left out.
+rows are counted (`rows=x`); where it is left out the compiler counts those of the batch.
 """
 
 from __future__ import annotations
@@ -14,33 +14,42 @@ from torch import Tensor
 
 from composer.block import Range, block
 
+Positive = Annotated[int, Range(1, None)]
 Share = Annotated[float, Range(0, 1)]
 Device = torch.device | str | None
-
-
-def _shape(rows: Tensor | int, size: int | list[int]) -> tuple[int, ...]:
-    count = rows if isinstance(rows, int) else rows.shape[0]
-    return (count, size) if isinstance(size, int) else (count, *size)
 
 
 def _moved(numbers: Tensor, device: Device, dtype: torch.dtype | None) -> Tensor:
     return numbers.to(device=device, dtype=dtype)
 
 
-@block("-> noise[{rows} ...]", role="draw")
+@block("x[b ...]? -> noise[b {size}]", role="draw")
 def normal(
-    size: int | list[int],
-    rows: Tensor | int = 1,
+    rows: Tensor,
+    size: Positive,
     *,
     generator: torch.Generator,
     device: Device = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Standard normal numbers, `size` of them (or a tensor of the sizes in a list) for each row.
+    """Standard normal numbers, `size` of them for each row. Shapes: [b size]."""
+    return _moved(torch.randn(rows.shape[0], size, generator=generator), device, dtype)
 
-    Shapes: `normal(16)` is [b 16], `normal([8, 1, 1])` is [b 8 1 1].
-    """
-    return _moved(torch.randn(_shape(rows, size), generator=generator), device, dtype)
+
+@block("x[b ...]? -> noise[b {channels} {height} {width}]", role="draw")
+def normal_map(
+    rows: Tensor,
+    channels: Positive,
+    height: Positive = 1,
+    width: Positive = 1,
+    *,
+    generator: torch.Generator,
+    device: Device = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Standard normal numbers, a map of them for each row. Shapes: [b channels height width]."""
+    numbers = torch.randn(rows.shape[0], channels, height, width, generator=generator)
+    return _moved(numbers, device, dtype)
 
 
 @block("x[...] -> noise[...]", role="draw")
@@ -51,22 +60,19 @@ def normal_like(
     return _moved(torch.randn(x.shape, generator=generator), device or x.device, dtype or x.dtype)
 
 
-@block("-> noise[{rows} ...]", role="draw")
+@block("x[b ...]? -> noise[b {size}]", role="draw")
 def uniform(
-    size: int | list[int],
+    rows: Tensor,
+    size: Positive,
     low: float = 0.0,
     high: float = 1.0,
-    rows: Tensor | int = 1,
     *,
     generator: torch.Generator,
     device: Device = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Numbers spread evenly from `low` to `high`, `size` of them (or a tensor of these sizes) for each row.
-
-    Shapes: `uniform(16)` is [b 16].
-    """
-    numbers = torch.rand(_shape(rows, size), generator=generator)
+    """Numbers spread evenly from `low` to `high`, `size` of them for each row. Shapes: [b size]."""
+    numbers = torch.rand(rows.shape[0], size, generator=generator)
     return _moved(low + (high - low) * numbers, device, dtype)
 
 
@@ -85,22 +91,22 @@ def uniform_like(
     return _moved(low + (high - low) * numbers, device or x.device, dtype or x.dtype)
 
 
-@block("-> share[{rows}]", role="draw")
+@block("x[b ...]? -> share[b]", role="draw")
 def shares(
-    rows: Tensor | int = 1,
+    rows: Tensor,
     *,
     generator: torch.Generator,
     device: Device = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     """A number in [0, 1) for each row, to mix rows with `lerp`. Shapes: [b]."""
-    return _moved(torch.rand(_shape(rows, []), generator=generator), device, dtype)
+    return _moved(torch.rand(rows.shape[0], generator=generator), device, dtype)
 
 
-@block("-> index[{rows}]", role="draw")
-def permutation(rows: Tensor | int = 1, *, generator: torch.Generator, device: Device = None) -> Tensor:
+@block("x[b ...]? -> index[b]", role="draw")
+def permutation(rows: Tensor, *, generator: torch.Generator, device: Device = None) -> Tensor:
     """The numbers of the rows in random order, for `take`. Shapes: [b], whole numbers 0 to b - 1."""
-    return torch.randperm(_shape(rows, [])[0], generator=generator).to(device)
+    return torch.randperm(rows.shape[0], generator=generator).to(device)
 
 
 @block("-> coin[]", role="draw")
@@ -114,7 +120,7 @@ def coin(
 @block("features[b c h w] -> index[{min(count, h*w)}]", role="draw")
 def positions(
     features: Tensor,
-    count: Annotated[int, Range(1, None)] = 256,
+    count: Positive = 256,
     *,
     generator: torch.Generator,
     device: Device = None,

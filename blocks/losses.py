@@ -24,7 +24,7 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     return (weights * values).sum() / weights.sum()
 
 
-@block("got[...], wanted[...] -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[]", role="loss")
 def l1(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean absolute difference, in the units of its inputs.
 
@@ -33,7 +33,7 @@ def l1(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean((got - wanted).abs(), mask)
 
 
-@block("got[...], wanted[...] -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[]", role="loss")
 def l2(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean squared difference, in squared units of its inputs.
 
@@ -42,7 +42,7 @@ def l2(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean((got - wanted).square(), mask)
 
 
-@block("got[...], wanted[...] -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[]", role="loss")
 def charbonnier(
     got: Tensor, wanted: Tensor, mask: Tensor | None = None, eps: Annotated[float, Range(0, None)] = 1e-3
 ) -> Tensor:
@@ -54,7 +54,7 @@ def charbonnier(
     return masked_mean(((got - wanted).square() + eps**2).sqrt(), mask)
 
 
-@block("got[...], wanted[...] -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[]", role="loss")
 def huber(
     got: Tensor, wanted: Tensor, mask: Tensor | None = None, delta: Annotated[float, Range(0, None)] = 1.0
 ) -> Tensor:
@@ -123,7 +123,7 @@ def adversarial(
     return total if scales == "sum" else total / len(last)
 
 
-@block("logits[...], target[...] -> loss[]", role="loss")
+@block("logits[...], target[...], mask? -> loss[]", role="loss")
 def bce(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     """Binary cross entropy of logits against targets in [0, 1], mean over all elements.
 

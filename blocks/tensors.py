@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from composer.block import Range, block
+from composer.blocks.lists import over_lists
 
 Natural = Annotated[int, Range(0, None)]
 Positive = Annotated[int, Range(1, None)]
@@ -28,18 +29,26 @@ def stack(*x: Tensor) -> Tensor:
 
 
 @block("x[b ...] -> x[b/{parts} ...]*{parts}", per_sample=False, maps=True)
-def split(x: Tensor, parts: Positive = 2) -> list[Tensor]:
-    """Cut a batch into `parts` equal runs of rows, in order: undoes `stack`. Shapes [b ...]; ranges kept."""
-    return list(x.chunk(parts, 0))
+def split(x: Tensor | Sequence[Any], parts: Positive = 2) -> list[Any]:
+    """Cut a batch into `parts` equal runs of rows, in order: undoes `stack`. Shapes [b ...]; ranges kept.
+
+    Of a list (of scales, of features) every item is cut: `parts` lists come back, each like the one given.
+    """
+    if isinstance(x, Tensor):
+        return list(x.chunk(parts, 0))
+    cut = [split(item, parts) for item in x]
+    return [[pieces[number] for pieces in cut] for number in range(parts)]
 
 
 @block("x[b ...] -> x[{count} ...]", per_sample=False, maps=True)
+@over_lists
 def rows(x: Tensor, first: Natural, count: Positive) -> Tensor:
     """`count` rows of a batch from row `first`, counted from 0. Shapes [b ...] -> [count ...]; ranges kept."""
     return x.narrow(0, first, count)
 
 
 @block("x[b c ...] -> x[b {count} ...]", maps=True)
+@over_lists
 def channels(x: Tensor, first: Natural, count: Positive) -> Tensor:
     """`count` channels from channel `first`, counted from 0. Shapes [b c ...] -> [b count ...]; ranges kept."""
     return x.narrow(1, first, count)
@@ -63,6 +72,7 @@ def pick(features: Tensor, index: Tensor) -> Tensor:
 
 
 @block("x[...], coin[] -> x[...]", maps=True)
+@over_lists
 def flip(x: Tensor, coin: Tensor) -> Tensor:
     """Mirror left and right when the coin is not 0, the whole batch at once. Shapes [... w]; ranges kept."""
     return torch.where(coin.bool(), x.flip(-1), x)

@@ -57,8 +57,8 @@ def load(
     `settings` are pairs of a dotted path and a value, a text being read as YAML: `("networks.G.width", "32")`.
     Raises a `ComposeError` with every problem of reading and merging; the form is checked by `schema.validate`.
 
-    >>> load("tiny", text="composer: 1\\nname: tiny\\nparams: {width: 64}", settings={"width": 8}).root.get("name").value
-    'tiny'
+    >>> str(load("tiny", text="params: {width: 64}", settings={"width": 8}))
+    'params:\\n  width: 8\\n'
     """
     levels = read_chain(read_source(source, text))
     pairs = settings.items() if isinstance(settings, AnyMapping) else settings

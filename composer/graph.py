@@ -460,7 +460,7 @@ class Builder:
             raise ComposeError.together(self.problems)
         values = {n: v for n, v in self.known.items() if v.op != "input" or n == v.target}
         graph = Graph(
-            name=str(self.document.name), about=str(plain(self.root.get("about")) or ""), file=self.document.file,
+            name=str(self.document.name), about=_text(self.root.get("about")), file=self.document.file,
             params=self.constants, streams=tuple(Stream(n, tuple(f.values())) for n, f in self.streams.items()),
             networks=self.networks, values=values, lifetime=lifetime, phases=phases, groups=groups,
             averages=averages, training=training, translations=translations, show=show_nodes,
@@ -488,6 +488,10 @@ class Builder:
                 continue
             found[node] = kind
         return found
+
+
+def _text(item: Any) -> str:
+    return str(item.value) if isinstance(item, Leaf) else ""
 
 
 def look_up_at(name: str, place: Place) -> Block:

@@ -7,7 +7,8 @@ from typing import Any
 
 from composer.block import Block, catalogue
 from composer.errors import nearest
-from composer.form import Anything, Choice, Either, Expression, Field, Flag, Kind, ListOf, MapOf, Record, Text, said, wrong
+from composer.kinds import Anything, Choice, Expression, Flag, Kind, Text, is_computed, said, wrong
+from composer.records import Either, Field, ListOf, MapOf, Record
 from composer.setting import about_setting, check_setting, setting_kind, unknown_setting
 from composer.tree import Leaf, Mapping, Node, Problems, plain, shortened
 
@@ -18,7 +19,9 @@ NAME_WORDS = "a name (letters, digits and _) or an indexed name such as x[d]"
 
 # What every network may say, whatever its form.
 COMMON: dict[str, Field] = {
-    "init": Field(Text("a text such as normal(0.02)"), "how its weights start: normal(0.02), xavier(0.02), kaiming, default"),
+    "init": Field(
+        Text("a text such as normal(0.02)"), "how its weights start: normal(0.02), xavier(0.02), kaiming, default"
+    ),
     "frozen": Field(Flag(), "true: never trained, and in eval mode"),
     "weights": Field(Text("a path"), "a file its weights are read from, relative to the graph file"),
     "mode": Field(Choice(("train", "eval"), computed=True), "the mode it runs in, when not training mode"),
@@ -72,7 +75,7 @@ class NetworkKind(Kind):
         named = node.get("block")
         block = find_network_block(named, path, problems)
         for key, value in node:
-            if key.text in COMMON:
+            if key.text in COMMON and (block is None or block.setting(key.text) is None):
                 COMMON[key.text].kind.check(value, f"{path}.{key.text}", problems)
             elif key.text in ("chain", "output"):
                 problems.add(said(path, f"'{key.text}' beside 'block'"), key.place, "a network has one form")
@@ -97,19 +100,20 @@ class NetworkKind(Kind):
 
 
 def find_network_block(node: Node | None, path: str, problems: Problems) -> Block | None:
-    """The block that a network names, or None after a problem was reported."""
+    """The block that a network names, or None when that is a problem, which is reported, or not known yet."""
     if not isinstance(node, Leaf) or not isinstance(node.value, str):
         if node is not None:
             wrong(f"{path}.block", Text("the name of a block"), node, problems)
         return None
     name = node.value
-    if name.startswith("="):
-        problems.add(f"{path}.block: a block cannot be computed", node.place, "use a variant")
-        return None
+    if is_computed(name):
+        return None  # a param chooses among blocks; settings are checked when it has been evaluated
     block = catalogue().get(name)
     if block is None:
         modules = [entry.name for entry in catalogue().values() if entry.role == "module"]
-        problems.add(f"unknown block '{shortened(name)}'", node.place, nearest(name, modules) or "see `composer blocks`")
+        problems.add(
+            f"unknown block '{shortened(name)}'", node.place, nearest(name, modules) or "see `composer blocks`"
+        )
     elif block.role != "module":
         remedy = f"call it where values are made: {name}(...)"
         problems.add(f"'{name}' is a {block.role} block and owns no weights to train", node.place, remedy)
@@ -128,12 +132,13 @@ def network_definitions() -> dict[str, Any]:
         }
         for block in blocks
     ]
+    definitions |= {f"option_{name}": entry.schema() for name, entry in COMMON.items()}
     definitions["chain_network"] = _CHAIN.schema()
     definitions["wired_network"] = _WIRED.schema()
     definitions["network"] = {
         "type": "object",
         "properties": {
-            "block": {"type": "string", "description": "what it is made of: a block of the catalogue"},
+            "block": {"type": "string", "description": "what it is made of: a block of the catalogue, or =param"},
             "chain": {"description": "layers, one after the other"},
             "inputs": {"description": "what it is called with, when its values are written here"},
         },
@@ -158,7 +163,7 @@ def _block_schema(block: Block) -> dict[str, Any]:
         properties[setting.name] = setting_kind(setting).schema() | {"description": about_setting(setting)}
         if not setting.required and setting.default is not None:
             properties[setting.name]["default"] = setting.default
-    properties |= {name: entry.schema() for name, entry in COMMON.items()}
+    properties = {name: {"$ref": f"#/definitions/option_{name}"} for name in COMMON} | properties
     required = ["block", *(setting.name for setting in block.settings if setting.required)]
     about = f"{block.signature}\n\n{block.doc}".strip()
     return {

@@ -8,7 +8,8 @@ from typing import Any
 
 from composer.draft import Draft, first_part
 from composer.errors import ComposeError, Place, nearest, remember_source
-from composer.form import Either, Kind, MapOf
+from composer.kinds import Kind
+from composer.records import Either, MapOf
 from composer.scalars import LARGEST, forbidden_character
 from composer.sections import SECTIONS
 from composer.tree import Leaf, Mapping, Node, Problems, as_node, found_value, shortened
@@ -71,7 +72,9 @@ def _check_data(path: str, value: Any, place: Place, depth: int) -> None:
         if forbidden_character(value):
             raise ComposeError(f"'{path}' is set to a text with control characters", place)
     elif value is not None and not isinstance(value, (bool, int, float)):
-        raise ComposeError(f"'{path}' is set to {found_value(value)}", place, "give a number, a text, a list or a mapping")
+        raise ComposeError(
+            f"'{path}' is set to {found_value(value)}", place, "give a number, a text, a list or a mapping"
+        )
     elif isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= LARGEST):
         raise ComposeError(f"'{path}' is set to a number that cannot be used", place, "use a finite one below 1e18")
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from composer.document import Document
 from composer.errors import ComposeError, Problem
-from composer.form import Field, Record
+from composer.kinds import COMPUTED
 from composer.network_form import network_block_names, network_definitions
+from composer.records import Field, Record
 from composer.sections import HYBRID, KEPT, OPTIONS, SECTIONS
 from composer.setting import check_setting, setting_kind
 from composer.tree import Problems
@@ -35,7 +36,7 @@ def json_schema() -> dict[str, Any]:
     required = [name for name, entry in SECTIONS.items() if entry.required]
     own = [name for name in SECTIONS if name not in KEPT]
     edits = [name for name in HYBRID if name != "extends"]
-    known = {"properties": {"block": {"enum": network_block_names()}}}
+    known = {"properties": {"block": {"anyOf": [{"enum": network_block_names()}, COMPUTED]}}}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Composer graph",

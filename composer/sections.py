@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from composer.form import (
-    Anything,
-    Choice,
-    Either,
-    Expression,
-    Field,
-    Flag,
-    Kind,
-    ListOf,
-    MapOf,
-    Number,
-    Record,
-    Scalar,
-    Text,
-)
+from composer.kinds import Anything, Choice, Expression, Flag, Kind, Number, Scalar, Text
 from composer.network_form import NAME, NAME_WORDS, NAMES, NetworkKind
+from composer.records import Either, Field, ListOf, MapOf, Record
 
 _TEXTS = ListOf(Text(), "a list of texts")
-_NAMES_TEXT = Text("names: G, F[l]")
+_NAMES_TEXT = Either(Text("names: G, F[l]"), ListOf(Text("a name"), "a list of names"))
 _COUNT = Number(0, whole=True)
 _WEIGHT = Number(0)
-_LEARNING_RATE = Field(Expression("a function of the clock"), "factor of the learning rate: constant_then_linear(100, 100)")
+_LEARNING_RATE = Field(
+    Expression("a function of the clock"), "factor of the learning rate: constant_then_linear(100, 100)"
+)
 
 
 def named(kind: Kind, what: str, key: str = NAME, at_least: int = 0) -> MapOf:
@@ -31,7 +20,7 @@ def named(kind: Kind, what: str, key: str = NAME, at_least: int = 0) -> MapOf:
     return MapOf(kind, f"a mapping of {what}", key, NAME_WORDS, at_least)
 
 
-_LR = Field(_WEIGHT, "learning rate", required=True)
+_LR = Field(_WEIGHT, "learning rate")
 _EPS = Field(_WEIGHT, "added to the denominator")
 _DECAY = Field(_WEIGHT, "decay of weights (L2 in the gradient; decoupled for adamw)")
 _BETAS = Field(ListOf(Number(0, 1), "a list of two numbers", 2), "decay of the averages of gradient and square")
@@ -46,7 +35,6 @@ def _rule(**settings: Field) -> Kind:
 OPTIMIZERS: dict[str, Field] = {
     "adam": Field(_rule(betas=_BETAS, eps=_EPS, weight_decay=_DECAY, amsgrad=Field(Flag(), "AMSGrad")), "Adam"),
     "adamw": Field(_rule(betas=_BETAS, eps=_EPS, weight_decay=_DECAY, amsgrad=Field(Flag(), "AMSGrad")), "AdamW"),
-    "adamax": Field(_rule(betas=_BETAS, eps=_EPS, weight_decay=_DECAY), "Adamax"),
     "sgd": Field(
         _rule(
             momentum=_MOMENTUM,
@@ -66,6 +54,9 @@ OPTIMIZERS: dict[str, Field] = {
         ),
         "RMSProp, epsilon outside the root, squares start at 0",
     ),
+    "adagrad": Field(
+        _rule(lr_decay=Field(_WEIGHT, "decay of the learning rate"), eps=_EPS, weight_decay=_DECAY), "Adagrad"
+    ),
     "rmsprop_tf": Field(
         _rule(
             decay=Field(Number(0, 1), "decay of the average of squares"),
@@ -82,7 +73,7 @@ _GROUP_OPTIONS: dict[str, Field] = {
     "clip_value": Field(_WEIGHT, "largest entry of a gradient; 0: no clipping"),
     "clip_weights": Field(_WEIGHT, "largest weight, after each step; 0: no clipping"),
     "weight_decay": _DECAY,
-    "restart": Field(Number(-1, whole=True), "iteration at which its state starts anew"),
+    "restart": Field(_COUNT, "iteration at which its state starts anew"),
 }
 _PART = Record(OPTIMIZERS | _GROUP_OPTIONS, "a mapping of settings", "setting of a part", not_both=tuple(OPTIMIZERS))
 _GROUP = Record(
@@ -108,12 +99,14 @@ _TERM = Either(
 _PHASE = Record(
     {
         "update": Field(
-            Either(leaf=_NAMES_TEXT, mapping=named(_NAMES_TEXT, "index values to names", r"^\w+$", 1)),
+            Either(_NAMES_TEXT.leaf, _NAMES_TEXT.sequence, named(_NAMES_TEXT, "index values to names", r"^\w+$", 1)),
             "the networks this phase trains: G, F[l]",
             required=True,
         ),
         "minimize": Field(named(_TERM, "terms", at_least=1), "terms: weight * loss, by name", required=True),
-        "first": Field(Text("expressions: D(x), D(y)"), "values evaluated before the terms, in this order"),
+        "first": Field(
+            Either(Text("expressions: D(x), D(y)"), _TEXTS), "values evaluated before the terms, in this order"
+        ),
         "every": Field(Number(1, whole=True), "run it every n-th iteration: 5 fires at 4, 9, ..."),
         "when": Field(Expression('a condition such as "=iteration % 3 == 2"'), "run it only then"),
         "repeat": Field(Number(1, whole=True), "runs in one iteration"),
@@ -121,7 +114,7 @@ _PHASE = Record(
         "step": Field(Expression("a condition"), "terms are computed always, the step is made only then"),
         "from": Field(_COUNT, "first iteration it runs in"),
         "until": Field(_COUNT, "first iteration it does not run in any more"),
-        "order": Field(_TEXTS, "order of its terms, when added ones do not go last"),
+        "order": Field(_NAMES_TEXT, "order of its terms, when added ones do not go last"),
     },
     "a mapping of update and minimize",
     "entry of a phase",
@@ -132,7 +125,9 @@ _AVERAGE = Record(
         "decay": Field(Number(0, 1), "share of the old average", required=True),
         "from": Field(_COUNT, "iteration at which it starts, as a copy"),
         "mode": Field(Choice(("train", "eval"), computed=True), "mode of the averaged network"),
-        "buffers": Field(Choice(("own", "copy", "epoch"), computed=True), "own: it moves its own; copy: of the network"),
+        "buffers": Field(
+            Choice(("own", "copy", "epoch"), computed=True), "own: it moves its own; copy: of the network"
+        ),
     },
     "a mapping with decay",
 )
@@ -148,9 +143,10 @@ _PASS = Record(
     "a mapping of at, over and collect",
     any_of=("collect", "fill"),
 )
+_VALUE = Expression("a value such as G(a)")
 _TRANSLATION = Record(
     {
-        "value": Field(Expression("a value such as G(a)"), "what comes out", required=True),
+        "value": Field(_VALUE, "what comes out", required=True),
         "mode": Field(Choice(("train", "eval"), computed=True), "mode of the networks; eval when left out"),
         "samples": Field(Number(1, whole=True), "images for each input, with new draws"),
         "inputs": Field(named(Expression("a field such as code(5)"), "fields"), "inputs that only translation has"),
@@ -159,8 +155,8 @@ _TRANSLATION = Record(
 )
 _TRAINING = Record(
     {
-        "epochs": Field(Number(0, whole=True), "length in epochs"),
-        "iterations": Field(Number(0, whole=True), "length in iterations"),
+        "epochs": Field(Number(1, whole=True), "length in epochs"),
+        "iterations": Field(Number(1, whole=True), "length in iterations"),
         "batch": Field(Number(1, whole=True), "rows in a batch"),
         "learning_rate": _LEARNING_RATE,
         "epoch_iterations": Field(Number(1, whole=True), "iterations in an epoch; as the data has when left out"),
@@ -169,10 +165,17 @@ _TRAINING = Record(
     any_of=("epochs", "iterations"),
 )
 _PAPER = Record(
-    {name: Field(Text(), about) for name, about in {
-        "title": "title", "authors": "authors", "venue": "where and when", "arxiv": "number, in quotes",
-        "url": "address of the paper", "code": "address of the authors' code",
-    }.items()},
+    {
+        name: Field(Text(), about)
+        for name, about in {
+            "title": "title",
+            "authors": "authors",
+            "venue": "where and when",
+            "arxiv": "number, in quotes",
+            "url": "address of the paper",
+            "code": "address of the authors' code",
+        }.items()
+    },
     "a mapping of title, venue, arxiv",
 )
 
@@ -205,15 +208,21 @@ SECTIONS: dict[str, Field] = {
     "lifetime": Field(
         named(Choice(("iteration", "phase")), "values to iteration or phase", NAMES), "how long a value is kept"
     ),
-    "phases": Field(named(_PHASE, "phases", at_least=1), "in order: what is minimised over which networks", required=True),
-    "order": Field(_TEXTS, "groups of indexed phases: judge[k], translate[k]"),
-    "optimizers": Field(named(_GROUP, "groups", at_least=1), "groups of networks; `default` has the rest", required=True),
+    "phases": Field(
+        named(_PHASE, "phases", at_least=1), "in order: what is minimised over which networks", required=True
+    ),
+    "order": Field(_NAMES_TEXT, "groups of indexed phases: judge[k], translate[k]"),
+    "optimizers": Field(
+        named(_GROUP, "groups", at_least=1), "groups of networks; `default` has the rest", required=True
+    ),
     "averages": Field(
         named(Either(leaf=Number(0, 1), mapping=_AVERAGE), "networks to decays"), "moving averages of networks"
     ),
     "passes": Field(named(_PASS, "passes"), "runs over the data without gradients"),
     "training": Field(_TRAINING, "how long, in which portions", required=True),
-    "translate": Field(named(_TRANSLATION, "translations"), "what the trained model offers"),
+    "translate": Field(
+        named(Either(leaf=_VALUE, mapping=_TRANSLATION), "translations"), "what the trained model offers"
+    ),
     "show": Field(Either(Text("names: a, fake, b"), _TEXTS), "columns of the sample grid"),
 }
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from composer.block import Block, Setting
 from composer.errors import Place, Problem, nearest
-from composer.form import Anything, Choice, Flag, Kind, ListOf, Number, OrNull, Text, is_computed
+from composer.kinds import Anything, Choice, Flag, Kind, Number, Text, is_computed
+from composer.records import ListOf, OrNull
 from composer.tree import Problems, as_node
 
 

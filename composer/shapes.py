@@ -52,6 +52,11 @@ def infer(graph: Graph) -> Shaped:
     for phase in graph.phases:
         for term in phase.terms:
             found.check_loss(term.loss, term.place, term.name)
+    for node, one in found.types.items():
+        found.check_rows(node, one, graph.training.batch)
+        if node.op == "grad" and node.args[1] not in set(reachable([node.args[0]])):
+            fact = f"'{graph.name_of(node.args[0])}' does not depend on '{graph.name_of(node.args[1])}'"
+            found.problems.append(Problem(fact, node.place, "take the gradient at a value that the score is computed from"))
     if found.problems:
         raise ComposeError.together(found.problems)
     return Shaped(graph, found.types, found.bound)
@@ -104,6 +109,18 @@ class Inference:
                 count *= size if isinstance(size, int) else 1
             if count > LARGEST_TENSOR:
                 raise ComposeError(f"{node.text} would have {count:.2g} numbers", node.place, "choose smaller sizes")
+
+    def check_rows(self, node: Node, found: Type, batch: int) -> None:
+        for one in _tensors(found):
+            for size in one.dims or ():
+                if isinstance(size, Rows):
+                    count = size.at(batch)
+                    if count.denominator != 1 or count < 1:
+                        self.problems.append(
+                            Problem(f"{node.text}: {size} rows with a batch of {batch}", node.place,
+                                    "choose another training.batch")
+                        )
+                        return
 
     def check_loss(self, node: Node, place: Place, name: str) -> None:
         found = self.types[node]

@@ -10,7 +10,7 @@ from pathlib import Path
 from composer.errors import ComposeError, Place, nearest, remember_source
 from composer.tree import shortened
 
-LARGEST_FILE = 1_000_000  # bytes; a long method takes 10,000
+LARGEST_FILE = 250_000  # bytes; a long method takes 10,000
 SUFFIXES = (".yaml", ".yml")
 _IS_IT = "is it a graph file?"
 _GRAPHS = Path(__file__).parent / "graphs"

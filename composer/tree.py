@@ -124,7 +124,9 @@ def found_value(value: Any) -> str:
         return f"the text '{shortened(value)}'"
     if isinstance(value, (int, float)):
         return f"the number {value}"
-    return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, (list, tuple)) else "something else"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else "something else"
 
 
 def shortened(text: str, longest: int = 60) -> str:

@@ -8,6 +8,7 @@ keys, tags, directives, several documents, repeated keys.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -17,7 +18,7 @@ from composer.tree import Leaf, Mapping, Node, Problems, Sequence, shortened
 from composer.yaml_words import syntax_problem
 
 DEEPEST = 32
-LARGEST_COUNT = 20_000  # nodes; a method takes about 500
+LARGEST_COUNT = 10_000  # nodes; a method takes about 500
 LONGEST_KEY = 200
 
 
@@ -28,7 +29,8 @@ def read_yaml(text: str, file: str, line: int = 0, column: int = 0, empty: str =
     """
     root = _Reader(text, file, line, column).read()
     if root is None:
-        raise ComposeError(empty, Place(file, line + 1), "a graph starts with: composer: 1" if not line + column else "")
+        remedy = "" if line or column else "a graph starts with: composer: 1"
+        raise ComposeError(empty, Place(file, line + 1), remedy)
     return root
 
 
@@ -89,11 +91,12 @@ class _Reader:
         return Place(self.file, line + self.line + 1, column + 1 + (self.column if line == 0 else 0), max(1, length))
 
     def place(self, event: yaml.Event) -> Place:
-        return self.at(event.start_mark.line, event.start_mark.column)
+        start, _ = _marks(event)
+        return self.at(start.line, start.column)
 
     def scalar_place(self, event: yaml.ScalarEvent) -> Place:
         """First character of the content and its length; of the first line, when there are several."""
-        start, end = event.start_mark, event.end_mark
+        start, end = _marks(event)
         line, column = start.line, start.column
         if event.style in ("|", ">"):
             rows = self.source()
@@ -215,6 +218,11 @@ class _Reader:
         elif not text and not key and frame.is_mapping and frame.key is not None:
             name = frame.key
             self.problems.add(f"'{name.text}' has no value", name.place, f"write {write_text(name.text)}: value")
+
+
+def _marks(event: yaml.Event) -> tuple[Any, Any]:
+    """Where an event starts and ends; the scanner always says so."""
+    return event.start_mark, event.end_mark
 
 
 _ANCHORS = "graphs have no anchors: use `extends:` for a base, an index for repetition, a param for a number"

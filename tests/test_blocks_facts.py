@@ -316,3 +316,16 @@ def test_cutting_choosing_and_mixing() -> None:
     mixed = tensors.lerp(torch.zeros(2, 3), torch.ones(2, 3), torch.tensor([0.25, 1.0]))
     assert mixed[:, 0].tolist() == [0.25, 1.0]
     assert tensors.where(torch.tensor([1, 0]), torch.tensor([5.0, 5.0]), torch.zeros(2)).tolist() == [5, 0]
+
+
+def test_split_of_a_list_gives_lists_like_it() -> None:
+    big, small = noise(4, 1, 4, 4), noise(4, 1, 2, 2)
+    first, second = tensors.split([big, [small]])
+    assert torch.equal(first[0], big[:2]) and torch.equal(first[1][0], small[:2])
+    assert torch.equal(second[0], big[2:]) and torch.equal(second[1][0], small[2:])
+
+
+def test_functions_map_over_nested_lists() -> None:
+    x = torch.arange(3.0)
+    flipped = tensors.flip([x, [x + 1]], torch.tensor(1.0))
+    assert flipped[0].tolist() == [2, 1, 0] and flipped[1][0].tolist() == [3, 2, 1]

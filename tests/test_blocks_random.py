@@ -113,11 +113,11 @@ def test_draws_are_functions_of_their_generator() -> None:
     x = torch.zeros(4, 3, 2, 2, dtype=torch.float64)
     assert torch.equal(draws.normal_like(x, generator=seeded(1)), draws.normal_like(x, generator=seeded(1)))
     assert draws.normal_like(x, generator=seeded(1)).dtype == torch.float64
-    assert draws.normal(16, rows=x, generator=seeded()).shape == (4, 16)
-    assert draws.normal([8, 1, 1], rows=x, generator=seeded()).shape == (4, 8, 1, 1)
-    assert sorted(draws.permutation(rows=x, generator=seeded()).tolist()) == [0, 1, 2, 3]
-    assert draws.shares(rows=x, generator=seeded()).shape == (4,)
-    found = draws.uniform(1000, 2.0, 3.0, generator=seeded())
+    assert draws.normal(x, 16, generator=seeded()).shape == (4, 16)
+    assert draws.normal_map(x, 8, generator=seeded()).shape == (4, 8, 1, 1)
+    assert sorted(draws.permutation(x, generator=seeded()).tolist()) == [0, 1, 2, 3]
+    assert draws.shares(x, generator=seeded()).shape == (4,)
+    found = draws.uniform(x, 1000, 2.0, 3.0, generator=seeded())
     assert 2 <= found.min() < 2.01 and 2.99 < found.max() < 3
     assert draws.uniform_like(x, -1, 0, generator=seeded()).max() <= 0
 

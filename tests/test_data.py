@@ -1,45 +1,20 @@
-"""Folders to rows: the layouts people have, and the words for what does not fit."""
+"""Folders to rows: the layouts people have."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_folders import LABELLED, PAIR, SINGLE, UNPAIRED, folder, paint
 from PIL import Image
 
-from composer.data import Dataset, Field, Stream, bind, open_data
+from composer.data import Dataset, Field, Stream, open_data
 from composer.data.files import FileSource, list_images
-from composer.errors import ComposeError, Place
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-PAIR = [Stream("pair", (Field("a", "image", (3, 16, 16)), Field("b", "image", (3, 16, 16))))]
-UNPAIRED = [Stream(f"domain[{d}]", (Field(f"x[{d}]", "image", (3, 16, 16)),)) for d in "ab"]
-SINGLE = [Stream("photos", (Field("photo", "image", (1, 16, 16)),))]
-LABELLED = [
-    Stream("source", (Field("x", "image", (3, 16, 16)), Field("y", "label", (3,)))),
-    Stream("reference", (Field("x_ref", "image", (3, 16, 16)), Field("y_ref", "label", (3,)))),
-]
-
-
-def paint(path: Path, width: int = 20, height: int = 20, level: int = 0) -> None:
-    """A picture whose left half has the grey `level` and whose right half has `level + 1`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.full((height, width, 3), level, np.uint8)
-    pixels[:, width // 2 :] += 1
-    Image.fromarray(pixels).save(path)
-
-
-def folder(root: Path, **files: Sequence[str]) -> Path:
-    """Folders with picture files: `trainA=["1", "2"]`, `train__cat=["1"]` for train/cat."""
-    for name, stems in files.items():
-        for number, stem in enumerate(stems):
-            suffix = "" if Path(stem).suffix else ".png"
-            paint(root / name.replace("__", "/") / f"{stem}{suffix}", level=10 * number)
-    return root
 
 
 def stems(data: Dataset, stream: str, field: str) -> list[str]:
@@ -61,9 +36,6 @@ def sets(tmp_path: Path) -> Path:
     for split in ("train", "val"):
         folder(tmp_path / "afhq" / split, cat="12345", dog="1234", wild="12345")
     return tmp_path
-
-
-# -- layouts --------------------------------------------------------------------------------------------------------
 
 
 def test_two_folders_give_unpaired_rows_and_their_tests(sets: Path) -> None:

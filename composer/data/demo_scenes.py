@@ -29,8 +29,8 @@ HILLS = 2
 TONES = np.array([[0.000, 0.130], [0.620, 0.870], [0.320, 0.470]])
 NIGHT_VALUE = 0.75
 import os
-ODD=float(os.environ.get('ODD','.15'))
-EXCEPTION=float(os.environ.get('EXC','.08'))#  # share of objects that wear the other tone of their kind
+ODD=float(os.environ.get('ODD','.1'))
+EXCEPTION=float(os.environ.get('EXC','.06'))#  # share of objects that wear the other tone of their kind
 
 
 @dataclass(frozen=True)
@@ -133,17 +133,17 @@ def _balloon(x: Floats, y: Floats, r: Floats) -> Drawn:
 
 
 def _house(x: Floats, y: Floats, r: Floats) -> Drawn:
-    wall = _box(x, y + 0.55 * r, 0.8 * r, 0.55 * r)
-    roof = _triangle(x, y + 1.1 * r, 1.08 * r, 0.95 * r)
-    window = _box(np.abs(x) - 0.36 * r, y + 0.6 * r, 0.19 * r, 0.24 * r)
+    wall = _box(x, y + 0.52 * r, 0.84 * r, 0.52 * r)
+    roof = _triangle(x, y + 1.0 * r, 1.1 * r, 0.8 * r)
+    window = _box(np.abs(x) - 0.38 * r, y + 0.52 * r, 0.2 * r, 0.22 * r)
     return Drawn(np.minimum(wall, roof), {"dark": roof, "lamp": window})
 
 
 def _tree(x: Floats, y: Floats, r: Floats) -> Drawn:
-    trunk = _box(x, y + 0.15 * r, 0.16 * r, 0.2 * r)
-    low = _triangle(x, y + 0.3 * r, r, 1.25 * r)
-    high = _triangle(x, y + 1.0 * r, 0.78 * r, 1.15 * r)
-    snow = np.maximum(high, y + 1.5 * r)
+    trunk = _box(x, y + 0.15 * r, 0.15 * r, 0.2 * r)
+    low = _triangle(x, y + 0.32 * r, 0.84 * r, 1.5 * r)
+    high = _triangle(x, y + 1.2 * r, 0.66 * r, 1.4 * r)
+    snow = np.maximum(high, y + 1.8 * r)
     return Drawn(np.minimum(np.minimum(trunk, low), high), {"dark": trunk, "lit": snow})
 
 

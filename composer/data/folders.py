@@ -44,7 +44,7 @@ def open_data(spec: Sequence[str], streams: Sequence[Stream], *, direction: str 
         if swapped:
             raise ComposeError("b2a swaps the folders of a layout, and here they are named", remedy="swap the names")
         layout, test = _named(spec, streams)
-    elif len(spec) == 1:
+    elif len(spec) == 1 and spec[0]:
         layout, test = _in_one_folder(Path(spec[0]), streams, swapped=swapped)
     else:
         names = short_names(fields_of(streams, "image"))

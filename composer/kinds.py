@@ -1,4 +1,6 @@
-"""Kinds of things a document may hold. One table of them (`composer.sections`) gives both the checks and the schema.
+"""Kinds of things a document may hold: here those of scalars, in `composer.records` those made of others.
+
+One table of them (`composer.sections`) gives both the checks and the schema.
 
 Each kind says what it expects in words (`expects`), checks a node (`check`) and writes itself as JSON Schema
 (`schema`, draft 7). A text that starts with `=` is an expression; what it gives is checked after it was evaluated.
@@ -6,15 +8,13 @@ Each kind says what it expects in words (`expects`), checks a node (`check`) and
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from composer.errors import nearest
-from composer.tree import Leaf, Mapping, Node, Problems, Sequence, found, found_value, shortened
+from composer.tree import Leaf, Node, Problems, found, found_value, shortened
 
 COMPUTED = {"type": "string", "pattern": "^="}
 
@@ -105,7 +105,7 @@ class Number(Kind):
         return ("a whole number" if self.whole else "a number") + in_range(self.low, self.high)
 
     def check(self, node: Node, path: str, problems: Problems) -> None:
-        value = node.value if isinstance(node, Leaf) else None
+        value: Any = node.value if isinstance(node, Leaf) else None
         if self.computed and is_computed(value):
             return
         if not is_number(value, self.whole):
@@ -192,190 +192,6 @@ class Scalar(Kind):
 
     def schema(self) -> dict[str, Any]:
         return {"type": ["string", "number", "boolean", "null"]}
-
-
-@dataclass(frozen=True)
-class ListOf(Kind):
-    """A list of things of one kind."""
-
-    item: Kind
-    what: str = "a list"
-    at_least: int = 1
-
-    @property
-    def expects(self) -> str:
-        return self.what
-
-    def check(self, node: Node, path: str, problems: Problems) -> None:
-        if not isinstance(node, Sequence) or len(node) < self.at_least:
-            wrong(path, self, node, problems)
-            return
-        for i, item in enumerate(node):
-            self.item.check(item, f"{path}[{i}]", problems)
-
-    def schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "array", "items": self.item.schema()}
-        return schema | ({"minItems": self.at_least} if self.at_least else {})
-
-
-@dataclass(frozen=True)
-class MapOf(Kind):
-    """Names chosen by the author, each with a thing of one kind."""
-
-    item: Kind
-    what: str = "a mapping"
-    key: str = ""  # form of a name
-    key_what: str = "a name"
-    at_least: int = 0
-
-    @property
-    def expects(self) -> str:
-        return self.what
-
-    def check(self, node: Node, path: str, problems: Problems) -> None:
-        if isinstance(node, Leaf) and node.value is None and not self.at_least:
-            return  # a heading with nothing below it yet
-        if not isinstance(node, Mapping) or len(node) < self.at_least:
-            wrong(path, self, node, problems)
-            return
-        for key, value in node:
-            if self.key and not re.search(self.key, key.text):
-                problems.add(said(path, f"'{shortened(key.text)}' is not {self.key_what}"), key.place)
-            self.item.check(value, join(path, key.text), problems)
-
-    def schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"additionalProperties": self.item.schema()}
-        schema["type"] = "object" if self.at_least else ["object", "null"]
-        if self.at_least:
-            schema["minProperties"] = self.at_least
-        return schema | ({"propertyNames": {"pattern": self.key}} if self.key else {})
-
-    def child(self, key: str) -> Kind | None:
-        return self.item
-
-
-@dataclass(frozen=True)
-class Field:
-    """An entry of a record: its kind, what it means, whether it must be there."""
-
-    kind: Kind
-    about: str
-    required: bool = False
-
-    def schema(self) -> dict[str, Any]:
-        return self.kind.schema() | {"description": self.about}
-
-
-@dataclass(frozen=True)
-class Record(Kind):
-    """A mapping whose keys are fixed. Of `one_of` exactly one must be there, of `any_of` at least one, of `not_both`
-    one at most."""
-
-    fields: AnyMapping[str, Field] = field(hash=False)
-    what: str = "a mapping"
-    noun: str = "key"
-    one_of: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    not_both: tuple[str, ...] = ()
-
-    @property
-    def expects(self) -> str:
-        return f"{self.what} ({', '.join(self.fields)})" if len(self.fields) <= 6 else self.what
-
-    def check(self, node: Node, path: str, problems: Problems) -> None:
-        if not isinstance(node, Mapping):
-            wrong(path, self, node, problems)
-            return
-        for key, value in node:
-            entry = self.fields.get(key.text)
-            if entry is None:
-                remedy = nearest(key.text, self.fields)
-                problems.add(said(path, f"unknown {self.noun} '{shortened(key.text)}'"), key.place, remedy)
-            else:
-                entry.kind.check(value, join(path, key.text), problems)
-        for name, entry in self.fields.items():
-            if entry.required and name not in node:
-                problems.add(said(path, f"'{name}' is missing"), node.place, f"{name}: {entry.about}")
-        self.check_exclusive(node, path, problems)
-
-    def check_exclusive(self, node: Mapping, path: str, problems: Problems) -> None:
-        given = [name for name in self.one_of + self.not_both if name in node]
-        if len(given) > 1:
-            problems.add(
-                said(path, f"'{given[0]}' and '{given[1]}' exclude each other"), node.key(given[1]).place, "keep one of them"
-            )
-        missing = self.any_of and not any(name in node for name in self.any_of)
-        if missing or (self.one_of and not given):  # at least one is needed
-            problems.add(said(path, f"needs {listed(self.one_of or self.any_of, quote='')}"), node.place)
-
-    def schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {
-            "type": "object",
-            "properties": {name: entry.schema() for name, entry in self.fields.items()},
-            "additionalProperties": False,
-        }
-        required = [name for name, entry in self.fields.items() if entry.required]
-        if required:
-            schema["required"] = required
-        if self.one_of or self.any_of:
-            key = "oneOf" if self.one_of else "anyOf"
-            schema[key] = [{"required": [name]} for name in self.one_of or self.any_of]
-        if self.not_both:
-            pairs = itertools.combinations(self.not_both, 2)
-            schema["not"] = {"anyOf": [{"required": list(pair)} for pair in pairs]}
-        return schema
-
-    def child(self, key: str) -> Kind | None:
-        entry = self.fields.get(key)
-        return entry.kind if entry else None
-
-
-@dataclass(frozen=True)
-class Either(Kind):
-    """A scalar, a list or a mapping: the form that was written says which."""
-
-    leaf: Kind | None = None
-    sequence: Kind | None = None
-    mapping: Kind | None = None
-
-    @property
-    def _kinds(self) -> list[Kind]:
-        return [kind for kind in (self.leaf, self.sequence, self.mapping) if kind is not None]
-
-    @property
-    def expects(self) -> str:
-        return " or ".join(kind.expects for kind in self._kinds)
-
-    def check(self, node: Node, path: str, problems: Problems) -> None:
-        kind = self.leaf if isinstance(node, Leaf) else self.sequence if isinstance(node, Sequence) else self.mapping
-        if kind is None or (isinstance(node, Leaf) and node.value is None):
-            wrong(path, self, node, problems)
-        else:
-            kind.check(node, path, problems)
-
-    def schema(self) -> dict[str, Any]:
-        return {"anyOf": [kind.schema() for kind in self._kinds]}
-
-    def child(self, key: str) -> Kind | None:
-        return self.mapping.child(key) if self.mapping else None
-
-
-@dataclass(frozen=True)
-class OrNull(Kind):
-    """A thing of one kind, or nothing."""
-
-    kind: Kind
-
-    @property
-    def expects(self) -> str:
-        return f"{self.kind.expects}, or null"
-
-    def check(self, node: Node, path: str, problems: Problems) -> None:
-        if not isinstance(node, Leaf) or node.value is not None:
-            self.kind.check(node, path, problems)
-
-    def schema(self) -> dict[str, Any]:
-        return {"anyOf": [self.kind.schema(), {"type": "null"}]}
 
 
 # Words and tests that kinds and block settings share.
