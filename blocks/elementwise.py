@@ -100,4 +100,5 @@ def argmax(x: Tensor) -> Tensor:
 @over_lists
 def unit_length(x: Tensor, eps: Annotated[float, Range(0, None)] = 1e-7) -> Tensor:
     """Divide each vector along the channels by its length: x / (|x| + eps). Shapes [b c ...]; in [-1, 1]."""
-    return x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + eps)
+    length: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    return x / (length + eps)

@@ -120,7 +120,7 @@ class Enlarge(nn.Module):
 
 @block(
     "image[b c h:{2**down} w:{2**down}] -> image[b {out} h w]",
-    entries={"features": "image[b c h w], taps -> features[b ? ? ?]*{len(taps)}"},
+    entries={"features": "image[b c h w] -> features[b ? ? ?]*"},
     draws=True,
 )
 class ResnetGenerator(nn.Module):
@@ -178,7 +178,7 @@ class ResnetGenerator(nn.Module):
         """The outputs of the layers numbered `taps`, in this order."""
         found: dict[int, Tensor] = {}
         x = image
-        for number, layer in enumerate(self.layers[: max(taps) + 1]):
+        for number, layer in enumerate(list(self.layers)[: max(taps) + 1]):
             x = layer(x)
             if number in taps:
                 found[number] = x

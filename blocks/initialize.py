@@ -18,7 +18,7 @@ from composer.errors import ComposeError, nearest
 
 _WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-Law = Callable[[Tensor, torch.Generator], None]
+Law = Callable[[Tensor, torch.Generator], object]
 
 
 def initialize(module: nn.Module, rule: str, generator: torch.Generator) -> None:
@@ -51,8 +51,8 @@ def initialize(module: nn.Module, rule: str, generator: torch.Generator) -> None
         elif isinstance(part, _BATCH_NORMS) and part.affine and norm is not None:
             _fill(part.weight, lambda t, g: _normal(t, 1.0, norm, g), generator)
             nn.init.zeros_(part.bias)
-        elif hasattr(part, "draw_initial"):
-            part.draw_initial(generator)
+        elif callable(draw_initial := getattr(part, "draw_initial", None)):
+            draw_initial(generator)
 
 
 def _fill(target: Tensor, law: Law, generator: torch.Generator) -> None:
@@ -105,7 +105,8 @@ _LAWS: dict[str, Callable[..., Law]] = {
 
 
 def _read(rule: str) -> tuple[Law, str, float | None]:
-    name, arguments, keywords = read_call(rule)
+    name, arguments, given = read_call(rule)
+    keywords = dict(given)  # what was read is remembered: leave it alone
     if name not in _LAWS:
         raise ComposeError(f"unknown law '{name}' for starting weights", remedy=nearest(name, _LAWS))
     bias: Any = keywords.pop("bias", "default" if name == "default" else "zero")

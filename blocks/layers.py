@@ -164,7 +164,7 @@ class Residual(nn.Module):
         first, second = self.block
         if self.dropout_at == "middle":
             return x + second(self.dropout(first(x)))  # type: ignore[no-any-return]
-        return x + self.dropout(second(first(x)))
+        return x + self.dropout(second(first(x)))  # type: ignore[no-any-return]
 
 
 @block("features[b c h w] -> features[b c h w]", draws=True)

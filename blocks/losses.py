@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
@@ -118,7 +118,7 @@ def adversarial(
     """
     if isinstance(scores, Tensor):
         return _one_score(scores, goal, mode)
-    last = [entry if isinstance(entry, Tensor) else entry[-1] for entry in scores]
+    last: list[Any] = [entry if isinstance(entry, Tensor) else entry[-1] for entry in scores]
     total = torch.stack([_one_score(entry, goal, mode) for entry in last]).sum()
     return total if scales == "sum" else total / len(last)
 
@@ -189,7 +189,7 @@ def perceptual(
     sum_k weights[k] * mean |got_k - wanted_k|; weights are 1 when left out. Inputs: a list of features, or one.
     Source: Perceptual Losses for Real-Time Style Transfer (arXiv:1603.08155), eq. 2.
     """
-    pairs = [(got, wanted)] if isinstance(got, Tensor) else list(zip(got, wanted, strict=True))
+    pairs: list[Any] = [(got, wanted)] if isinstance(got, Tensor) else list(zip(got, wanted, strict=True))
     measure = l1 if distance == "l1" else l2
     scaled = [
         weight * measure(one, other) for weight, (one, other) in zip(weights or [1.0] * len(pairs), pairs, strict=True)

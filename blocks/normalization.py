@@ -92,6 +92,16 @@ def normalize(x: Tensor, eps: Annotated[float, Range(0, None)] = 1e-5) -> Tensor
     return centred / (centred.square().mean((2, 3), keepdim=True) + eps).sqrt()
 
 
+@block("features[b c h w], scale[b c], shift[b c] -> features[b c h w]")
+def modulate(x: Tensor, scale: Tensor, shift: Tensor, eps: Annotated[float, Range(0, None)] = 1e-5) -> Tensor:
+    """Give each channel of each sample a spread and a mean that are values of the graph.
+
+    y = scale * normalize(x) + shift. Shapes: features [b c h w], scale and shift [b c]; any range.
+    Source: Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization (arXiv:1703.06868), eq. 8.
+    """
+    return scale[:, :, None, None] * normalize(x, eps) + shift[:, :, None, None]
+
+
 @block("features[b c h w], style[b s] -> features[b c h w]")
 class AdaptiveNorm(nn.Module):
     """Give each channel the mean and spread that a style asks for.
@@ -110,17 +120,7 @@ class AdaptiveNorm(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         scale, shift = self.linear(style).chunk(2, dim=1)
-        return (self.offset + scale)[:, :, None, None] * normalize(x, self.eps) + shift[:, :, None, None]
-
-
-@block("features[b c h w], scale[b c], shift[b c] -> features[b c h w]")
-def modulate(x: Tensor, scale: Tensor, shift: Tensor, eps: Annotated[float, Range(0, None)] = 1e-5) -> Tensor:
-    """Give each channel of each sample a spread and a mean that are values of the graph.
-
-    y = scale * normalize(x) + shift. Shapes: features [b c h w], scale and shift [b c]; any range.
-    Source: Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization (arXiv:1703.06868), eq. 8.
-    """
-    return scale[:, :, None, None] * normalize(x, eps) + shift[:, :, None, None]
+        return modulate(x, self.offset + scale, shift, self.eps)
 
 
 @block("features[b c h w], map[b m ? ?] -> features[b c h w]")

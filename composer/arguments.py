@@ -256,7 +256,9 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="example: composer run unit --out runs/first",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="say the version and leave")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="say the version and leave"
+    )
     chosen = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         description = f"{command.about[0].upper()}{command.about[1:]}."

@@ -76,6 +76,7 @@ class Block:
 _OBJECTS: dict[str, Any] = {}
 _BLOCKS: dict[str, Block] = {}
 _bundled_loaded = False
+_entry_points_loaded = False
 
 
 def block(
@@ -226,9 +227,23 @@ def block_to_json(entry: Block) -> dict[str, Any]:
     return asdict(entry)
 
 
+def find_block(name: str) -> Block | None:
+    """The block called `name`, or None. Installed packages are asked (entry points) when nobody else knows it."""
+    global _entry_points_loaded
+    found = catalogue().get(name)
+    if found is None and not _entry_points_loaded:
+        _entry_points_loaded = True
+        from importlib.metadata import entry_points
+
+        for entry in entry_points(group="composer.blocks"):
+            entry.load()
+        found = catalogue().get(name)
+    return found
+
+
 def look_up(name: str) -> Block:
     """The block called `name`; a `ComposeError` with the nearest name when there is none."""
-    found = catalogue().get(name)
+    found = find_block(name)
     if found is None:
         raise ComposeError(f"unknown block '{name}'", remedy=nearest(name, catalogue()))
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from composer.document import Document, Leaf
@@ -50,8 +49,3 @@ def _run(path: Path, leaf: Leaf) -> None:
         raise ComposeError(fact, leaf.place, "mend the file; it is run when the graph is read") from None
     _loaded[str(path)] = text
 
-
-def load_entry_points() -> None:
-    """Blocks of installed packages: the entry points of the group `composer.blocks`."""
-    for entry in entry_points(group="composer.blocks"):
-        entry.load()

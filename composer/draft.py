@@ -6,6 +6,7 @@ are there, the longest first; blanks around commas and brackets do not matter.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
@@ -15,7 +16,8 @@ from composer.errors import Place, nearest
 from composer.tree import Leaf, Mapping, Node
 
 _BLANKS = re.compile(r"\s*([,\[\]])\s*")
-_MANY_PATHS = 2000
+_MANY_PATHS = 1000
+_LONGEST_PATH = 300
 _LIKELY = 0.75
 
 
@@ -78,6 +80,8 @@ class Draft:
     def find(self, path: str) -> Found | None:
         """Where an existing `path` leads; None when there is no such path."""
         path = normal(path)
+        if len(path) > _LONGEST_PATH:
+            return None
         if path in self._entries:
             return Found(self, (), path)
         for head, inner, rest in self._steps(path):
@@ -88,7 +92,7 @@ class Draft:
 
     def deepest(self, path: str) -> Found:
         """How far a `path` that does not exist goes."""
-        path = normal(path)
+        path = normal(path)[:_LONGEST_PATH]
         for head, inner, rest in self._steps(path):
             found = inner.deepest(rest)
             return Found(found.owner, (head, *found.above), found.rest)
@@ -102,28 +106,30 @@ class Draft:
                 if isinstance(inner, Draft):
                     yield path[:cut], inner, path[cut + 1 :]
 
-    def paths(self, before: str = "") -> Iterator[str]:
-        """All paths, those of a level before those below it."""
+    def paths(self, before: str = "") -> Iterator[tuple[str, str]]:
+        """All paths, each with its last key, those of a level before those below it."""
         entries = list(self._entries.values())
-        yield from (before + key.text for key, _ in entries)
+        yield from ((before + key.text, key.text) for key, _ in entries)
         for key, node in entries:
             inner = Draft(node) if isinstance(node, Mapping) else node
             if isinstance(inner, Draft):
                 yield from inner.paths(f"{before}{key.text}.")
 
     def nearest(self, path: str) -> str:
-        """A remedy that names the existing path closest to `path`: a neighbour, or the likeliest of all."""
-        end = self.deepest(path)
+        """A remedy that names the existing path closest to `path`: a neighbour, the same name elsewhere, or the
+        likeliest of all."""
+        path, end = normal(path)[:_LONGEST_PATH], self.deepest(path)
         head, tail = first_part(end.rest)
-        beside = nearest(head, end.owner)
+        beside = nearest(head, itertools.islice(end.owner, _MANY_PATHS))
         if beside.startswith("did you mean '") and not tail:
             return beside.replace("'", "'" + "".join(f"{key}." for key in end.above), 1)
         best, likeness = "", _LIKELY
-        matcher = SequenceMatcher(b=normal(path))
-        for _, known in zip(range(_MANY_PATHS), self.paths(), strict=False):
+        matcher = SequenceMatcher(b=path)
+        for known, last in itertools.islice(self.paths(), _MANY_PATHS):
             matcher.set_seq1(normal(known))
-            if matcher.quick_ratio() > likeness and matcher.ratio() > likeness:
-                best, likeness = known, matcher.ratio()
+            bonus = 0.25 if path.endswith("." + normal(last)) else 0  # the name is right, the way there is not
+            if matcher.quick_ratio() + bonus > likeness and matcher.ratio() + bonus > likeness:
+                best, likeness = known, matcher.ratio() + bonus
         return f"did you mean '{best}'?" if best else beside
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from composer import clock
-from composer.block import Block, catalogue
+from composer.block import Block, catalogue, find_block
 from composer.errors import ComposeError, Place, Problem, nearest
 from composer.expression import (
     Attribute,
@@ -302,7 +302,7 @@ class Elaborator:
                 return found
         if name in COMPOSITES:
             return self._composite(tree, name, bound)
-        block = catalogue().get(name)
+        block = find_block(name)
         if block is None:
             known = [*self.networks, *catalogue(), *COMPOSITES, *clock.FUNCTIONS, *SPECIAL]
             raise ComposeError(f"unknown block or network '{name}'", function.at, nearest(name, known))
@@ -415,6 +415,10 @@ class Elaborator:
         from composer.schema import check_setting
 
         places = {name: value.at for name, value in tree.keywords}
+        given = iter(tree.arguments[len(args) :])
+        for setting in block.settings:
+            if setting.name in settings and setting.name not in places:
+                places[setting.name] = next(given, tree).at
         problems = []
         for name, value in settings.items():
             if not isinstance(value, Node):
@@ -426,8 +430,9 @@ class Elaborator:
                 problems.append(Problem(f"{block.name} needs '{setting.name}'", tree.at, _takes(block)))
         signature = parse_signature(block.signature)
         if not signature.variadic and len(args) < signature.required:
-            kinds = ", ".join(str(p) for p in signature.inputs)
-            problems.append(Problem(f"{block.name} needs {signature.required} values, got {len(args)}", tree.at, kinds))
+            kinds = ", ".join(str(p) for p in signature.inputs if not p.optional)
+            fact = f"{block.name} needs {signature.required} values, got {len(args)}"
+            problems.append(Problem(fact, tree.at, f"it takes {kinds}"))
         if problems:
             raise ComposeError.together(problems)
 

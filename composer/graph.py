@@ -15,7 +15,8 @@ from composer.errors import ComposeError, Place, Problem, nearest
 from composer.expression import Call as CallTree
 from composer.expression import Expression, Name, parse_expression, show
 from composer.index import Binding, Indices
-from composer.nodes import Call, Field, Graph, Layer, Network, Node, Stream, Wiring, reachable
+from composer.fields import KINDS, Field, Stream
+from composer.nodes import Call, Graph, Layer, Network, Node, Wiring, reachable
 from composer.phases import read_phases
 from composer.prune import lint, prune
 from composer.reading import (
@@ -233,7 +234,14 @@ class Builder:
                 raise ComposeError(
                     f"'{show(argument)}' is {value!r}, which is no size", argument.at, "use a whole number from 1 to 65536"
                 )
-        options = {k: self.constant(v, bound) for k, v in tree.keywords}
+        options = {}
+        for key, expression in tree.keywords:
+            options[key] = self.constant(expression, bound)
+            offered = KINDS[kind].options if kind in KINDS else {}
+            if key not in offered:
+                raise ComposeError(f"no option of {kind} named '{key}'", expression.at, nearest(key, offered))
+            if not offered[key].accepts(options[key]):
+                raise ComposeError(f"{key} is {options[key]!r}", expression.at, f"it is {offered[key].allowed}")
         return Field(name, kind, args, options, place)
 
     # -- networks -----------------------------------------------------------------------------------------------

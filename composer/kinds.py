@@ -182,16 +182,16 @@ class Expression(Kind):
 
 @dataclass(frozen=True)
 class Scalar(Kind):
-    """Any scalar, nothing (null) included."""
+    """Any scalar but nothing."""
 
-    expects = "a number, a text, true, false or null"
+    expects = "a number, a text, true or false"
 
     def check(self, node: Node, path: str, problems: Problems) -> None:
-        if not isinstance(node, Leaf):
+        if not isinstance(node, Leaf) or node.value is None:
             wrong(path, self, node, problems)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": ["string", "number", "boolean", "null"]}
+        return {"type": ["string", "number", "boolean"]}
 
 
 # Words and tests that kinds and block settings share.

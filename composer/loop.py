@@ -63,7 +63,8 @@ class Loop:
 
         Raises Diverged when a loss or the state is no longer finite.
         """
-        recorder = Recorder(Log(self.folder.log), Events(self.folder.events, self.program.iteration))
+        phases = [phase.name for phase in self.program.graph.phases]
+        recorder = Recorder(Log(self.folder.log), Events(self.folder.events, self.program.iteration), phases)
         try:
             with Interrupts() as asked:
                 self._sample(first=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from composer.block import Block, catalogue
+from composer.block import Block, catalogue, find_block
 from composer.errors import nearest
 from composer.kinds import Anything, Choice, Expression, Flag, Kind, Text, is_computed, said, wrong
 from composer.records import Either, Field, ListOf, MapOf, Record
@@ -77,7 +77,7 @@ class NetworkKind(Kind):
         for key, value in node:
             if key.text in COMMON and (block is None or block.setting(key.text) is None):
                 COMMON[key.text].kind.check(value, f"{path}.{key.text}", problems)
-            elif key.text in ("chain", "output"):
+            elif key.text in ("chain", "output") and (block is None or block.setting(key.text) is None):
                 problems.add(said(path, f"'{key.text}' beside 'block'"), key.place, "a network has one form")
             elif block is not None and key.text != "block":
                 if block.setting(key.text) is None:
@@ -108,7 +108,7 @@ def find_network_block(node: Node | None, path: str, problems: Problems) -> Bloc
     name = node.value
     if is_computed(name):
         return None  # a param chooses among blocks; settings are checked when it has been evaluated
-    block = catalogue().get(name)
+    block = find_block(name)
     if block is None:
         modules = [entry.name for entry in catalogue().values() if entry.role == "module"]
         problems.add(
@@ -143,7 +143,7 @@ def network_definitions() -> dict[str, Any]:
             "inputs": {"description": "what it is called with, when its values are written here"},
         },
         "if": {"required": ["block"]},
-        "then": {"not": {"anyOf": [{"required": ["chain"]}, {"required": ["output"]}]}, "allOf": by_name},
+        "then": {"allOf": by_name},
         "else": {
             "if": {"required": ["chain"]},
             "then": {"$ref": "#/definitions/chain_network"},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from composer.errors import Place
+from composer.fields import Field, Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,25 +39,6 @@ class Node:
     def scalar(self) -> bool:
         """A plain number of Python at run time, not a tensor."""
         return self.op in ("number", "clock")
-
-
-@dataclass(frozen=True)
-class Field:
-    """One entry of a row of data: `x[a]: image(3, 64, 64, load=72)`."""
-
-    name: str
-    kind: str
-    args: tuple[Any, ...]
-    options: Mapping[str, Any]
-    place: Place = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Rows of data; the fields of a stream come from one row, streams are independent of each other."""
-
-    name: str
-    fields: tuple[Field, ...]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from composer.clock import NUMBERS, Clock
 from composer.emit import Code, emit_plan, emit_value
 from composer.errors import ComposeError, nearest
 from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
-from composer.nodes import Graph, Node, Stream, Translation, reachable
+from composer.fields import Stream
+from composer.nodes import Graph, Node, Translation, reachable
 from composer.optimizers import Averages, Optimizers
 from composer.plan import Active, Plan, Run, make_plan
 from composer.randomness import Draws, InsideDraws, StateDraws

@@ -7,7 +7,7 @@ does not make the processor wait in each. The CPU is flushed at every iteration.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,10 +56,14 @@ class _Pending:
 
 
 class Recorder:
-    """Collects the results of steps. `latest`: name -> (loss, weight) of the newest value of each term."""
+    """Collects the results of steps. `latest`: name -> (loss, weight) of the newest value of each term.
 
-    def __init__(self, log: Log, events: Events) -> None:
+    Terms stand in the order of `phases`, also when a phase does not run in every iteration.
+    """
+
+    def __init__(self, log: Log, events: Events, phases: Sequence[str] = ()) -> None:
         self.latest: dict[str, tuple[float, float]] = {}
+        self._order = {name: number for number, name in enumerate(phases)}
         self._log = log
         self._events = events
         self._pending: list[_Pending] = []
@@ -109,13 +113,20 @@ class Recorder:
                 "seconds": round(one.seconds, 6),
             }
         )
+        known = len(self.latest)
         self.latest.update({name: (loss, one.weights[name]) for name, loss in losses.items()})
+        if len(self.latest) > known:
+            self.latest = dict(sorted(self.latest.items(), key=lambda item: self._phase(item[0])))
         if one.iteration % EVENTS_EVERY == 0:
             scalars = {f"loss/{name}": loss for name, loss in losses.items()}
             scalars |= {f"weighted/{name}": loss * one.weights[name] for name, loss in losses.items()}
             scalars |= {f"total/{name}": total for name, total in totals.items()}
             scalars |= {f"rate/{name}": rate for name, rate in one.rates.items()}
             self._events.scalars(one.iteration, scalars)
+
+    def _phase(self, term: str) -> int:
+        """The place of a term's phase; `translate#2/l1` is of the second repeat of `translate`."""
+        return self._order.get(term.partition("/")[0].partition("#")[0], len(self._order))
 
 
 def refuse_non_finite_state(tensors: Mapping[str, torch.Tensor], iteration: int) -> None:
@@ -131,7 +142,7 @@ _REMEDY = "lower the learning rate (optimizers) or clip gradients (clip_norm)"
 def _refuse_non_finite(iteration: int, losses: Mapping[str, float], totals: Mapping[str, float]) -> None:
     for name, loss in losses.items():
         if not math.isfinite(loss):
-            phase = name.partition("/")[0]
+            phase = name.partition("/")[0].partition("#")[0]
             raise Diverged(f"term '{name}' of phase '{phase}' is {loss} at iteration {iteration}", remedy=_REMEDY)
     for phase, total in totals.items():
         if not math.isfinite(total):

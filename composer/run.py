@@ -159,17 +159,18 @@ def _rows(batch: Mapping[str, torch.Tensor]) -> int:
 def _prepare_folder(folder: RunFolder, program: Any, settings: RunSettings, data: RunData) -> None:
     """Write what describes the run; when it is continued, check that it is the same run."""
     folder.remove_leftovers()
-    same = {"seed": settings.seed, "data": data.identity, "epoch_length": data.epoch_length}
+    same = {"seed": settings.seed, "data_identity": data.identity, "epoch_length": data.epoch_length}
     if folder.holds_run:
         before = folder.read_environment().get("settings", {})
         for name, value in same.items():
             if before.get(name, value) != value:
+                what = "other data" if name == "data_identity" else f"{name} {before[name]}, now it is {value}"
                 raise ComposeError(
-                    f"'{folder.path}' was started with {name} {before[name]}, now it is {value}",
+                    f"'{folder.path}' was started with {what}",
                     remedy="use what it was started with, or start another run in another folder",
                 )
-    shown = {**dataclasses.asdict(settings), **same}
-    start = {"device": str(settings.device), "threads": torch.get_num_threads(), "workers": settings.workers}
+    shown = {**dataclasses.asdict(settings), **same, "preset": program.graph.document.preset}
+    start = {"device": str(program.device), "threads": torch.get_num_threads(), "workers": data.workers}
     describe(folder, shown, start)
     copies = copy_blocks(folder, [Path(file) for file in program.graph.block_files])
     write_once(folder.graph, _with_blocks(program.resolved_yaml(), copies), "the graph with its settings")

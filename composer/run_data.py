@@ -32,6 +32,7 @@ class RunData:
     notes: Sequence[str]
     identity: str
     loader: Any
+    workers: int
     epoch_length: int
     samples: Sequence[Mapping[str, torch.Tensor]]
     score: Callable[[Any], Sequence[str]]
@@ -78,6 +79,7 @@ def _assemble(
         [*notes, *loader.notes],
         _digest(dataset),
         loader,
+        workers,
         program.training.epoch_iterations or loader.epoch_length,
         samples,
         score,

@@ -7,7 +7,7 @@
     samples/           grids of pictures, named by iteration
     checkpoints/       see `composer.checkpoint`
     environment.json   the settings, and for each start the command line and the versions it ran with
-    blocks/            copies of the Python files that the graph names, with their hash in the name
+    blocks/            copies of the Python files that the graph names, in folders named by their SHA-256
 
 `environment.json` is written first: a folder that holds it belongs to a run, even if that was killed a moment later.
 """
@@ -79,7 +79,8 @@ class RunFolder:
         return self.samples / f"{iteration:07d}.png"
 
     def remove_leftovers(self) -> None:
-        for folder in (self.path, self.samples, self.blocks):
+        copies = self.blocks.iterdir() if self.blocks.is_dir() else ()
+        for folder in (self.path, self.samples, *copies):
             remove_leftovers(folder)
 
     def read_environment(self) -> dict[str, Any]:
@@ -173,8 +174,9 @@ def copy_blocks(folder: RunFolder, files: Sequence[Path]) -> list[str]:
     copies = []
     for file in files:
         content = file.read_bytes()
-        copy = folder.blocks / f"{file.stem}-{hashlib.sha256(content).hexdigest()[:12]}.py"
-        folder.blocks.mkdir(exist_ok=True)
+        # The file keeps its name, so that original and copy are one module to whoever loads both.
+        copy = folder.blocks / hashlib.sha256(content).hexdigest()[:12] / file.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
         if not copy.exists():
             write_atomically(copy, content)
         copies.append(copy.relative_to(folder.path).as_posix())

@@ -11,7 +11,8 @@ from composer.document import Sequence as Items
 from composer.elaborate import Broken
 from composer.errors import ComposeError, Problem, nearest
 from composer.expression import ListOf, parse_expression
-from composer.nodes import Average, Field, Group, Node, Training, Translation
+from composer.fields import Field
+from composer.nodes import Average, Group, Node, Training, Translation
 from composer.reading import Definition, entries, expand_section, expression_of, leaf_text, split_names
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any
 
 from composer.block import Block, look_up
 from composer.errors import ComposeError, Place, Problem
-from composer.nodes import Field, Graph, Network, Node, Wiring, reachable
+from composer.fields import Field
+from composer.nodes import Graph, Network, Node, Wiring, reachable
 from composer.signature import UNKNOWN, Dim, Mismatch, Rows, Series, Several, Tensor, Type, match, parse_signature
 
 LARGEST_TENSOR = 2**33  # elements for one row of a batch; more is a slip of the pen
@@ -80,6 +81,7 @@ class Inference:
         self.types: dict[Node, Type] = {}
         self.bound: dict[str, Bound] = dict(bound or {})
         self.problems: list[Problem] = []
+        self.failed: set[Node] = set()
         self.fields = {f.name: f for s in graph.streams for f in s.fields}
         for translation in graph.translations.values():
             for one in translation.fields:
@@ -89,18 +91,22 @@ class Inference:
         """The type of `node`, whose arguments have theirs."""
         if node in self.types:
             return
+        if any(a in self.failed for a in node.args):
+            self.types[node] = UNKNOWN  # said already, where it went wrong
+            self.failed.add(node)
+            return
+        before = len(self.problems)
         try:
             self.types[node] = self.type_of(node)
             self.check_size(node)
         except Mismatch as mismatch:
-            place = node.place
-            if mismatch.argument is not None and mismatch.argument < len(node.args):
-                place = node.place
-            self.problems.append(Problem(f"{node.text}: {mismatch.fact}", place, mismatch.remedy))
+            self.problems.append(Problem(f"{node.text}: {mismatch.fact}", node.place, mismatch.remedy))
             self.types[node] = UNKNOWN
         except ComposeError as error:
             self.problems.extend(error.problems)
             self.types[node] = UNKNOWN
+        if len(self.problems) > before:
+            self.failed.add(node)
 
     def check_size(self, node: Node) -> None:
         for one in _tensors(self.types[node]):
@@ -124,7 +130,7 @@ class Inference:
 
     def check_loss(self, node: Node, place: Place, name: str) -> None:
         found = self.types[node]
-        if isinstance(found, Tensor) and found.dims in (None, ()):
+        if node in self.failed or (isinstance(found, Tensor) and found.dims in (None, ())):
             return
         self.problems.append(
             Problem(f"term '{name}' is {found}, a loss is one number", place, "reduce it: mean(...), or l1(x, y)")
@@ -179,7 +185,7 @@ class Inference:
         if any(a.items is None for a in lists):
             inner = [(a.each or UNKNOWN) if isinstance(a, Series) else a for a in args]
             result = self._mapped(node, block, inner) if _has_series(inner) else self._matched(node, block, inner)
-            return _outside_in(result, None)
+            return _outside_in(result, None, block)
         lengths = {len(a.items or ()) for a in lists}
         if len(lengths) != 1:
             raise Mismatch(f"is given lists of {' and '.join(map(str, sorted(lengths)))} items")
@@ -187,7 +193,7 @@ class Inference:
         for number in range(lengths.pop()):
             inner = [(a.items or ())[number] if isinstance(a, Series) else a for a in args]
             found.append(self._mapped(node, block, inner) if _has_series(inner) else self._matched(node, block, inner))
-        return _outside_in(None, found)
+        return _outside_in(None, found, block)
 
     def _matched(self, node: Node, block: Block, args: Sequence[Type]) -> Type:
         settings = {s.name: s.default for s in block.settings} | dict(node.settings)
@@ -300,14 +306,15 @@ def _has_series(args: Sequence[Type]) -> bool:
     return any(isinstance(a, Series) for a in args)
 
 
-def _outside_in(each: Type | None, items: list[Type] | None) -> Type:
-    """A list of results; where each result is itself a list of parts (split), a list of parts that are lists."""
+def _outside_in(each: Type | None, items: list[Type] | None, block: Block) -> Type:
+    """A list of results; of a block that gives parts (split), the parts, each a list."""
+    in_parts = parse_signature(block.signature).outputs[0].listed
     if items is None:
         assert each is not None
-        if isinstance(each, Series) and each.items is not None:
+        if in_parts and isinstance(each, Series) and each.items is not None:
             return Series(tuple(Series(None, part) for part in each.items))
         return Series(None, each)
-    if items and all(isinstance(i, Series) and i.items is not None for i in items):
+    if in_parts and items and all(isinstance(i, Series) and i.items is not None for i in items):
         count = len(items[0].items or ())  # type: ignore[union-attr]
         return Series(tuple(Series(tuple((i.items or ())[n] for i in items)) for n in range(count)))  # type: ignore[union-attr]
     if items and all(isinstance(i, Tensor) and i.dims == () for i in items):

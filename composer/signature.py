@@ -448,7 +448,10 @@ def _output(
         return item
     if not port.count:
         return Series(None, item)
-    count = evaluate_arithmetic(port.count, names)
+    try:
+        count = evaluate_arithmetic(port.count, names)
+    except ArithmeticProblem as problem:
+        raise Mismatch(f"{signature.text}: {problem}") from None
     return Series((item,) * int(count)) if count is not None else Series(None, item)
 
 

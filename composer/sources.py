@@ -38,7 +38,7 @@ def read_source(name: str | Path, text: str | None = None) -> Source:
     """Read the graph that `name` names; with `text` given, `name` is only what messages call it."""
     if text is not None:
         if len(text) > LARGEST_FILE:
-            raise ComposeError(f"'{shortened(str(name))}' is larger than {LARGEST_FILE // 1000} kB", remedy=_IS_IT)
+            raise ComposeError(f"'{shortened(str(name), 200)}' is larger than {LARGEST_FILE // 1000} kB", remedy=_IS_IT)
         remember_source(str(name), text)
         return Source(str(name), Path(name), text)
     return _read(*_locate(name))
@@ -51,13 +51,13 @@ def read_base(name: str, beside: Source, place: Place) -> Source:
         if near.is_file():
             return _read(os.path.normpath(Path(beside.file).parent / name), near)
     except (OSError, ValueError) as error:
-        raise ComposeError(f"'{shortened(name)}' cannot be a file: {error}", place) from None
+        raise ComposeError(f"'{shortened(name, 200)}' cannot be a file: {error}", place) from None
     bundled = bundled_graphs()
     stem = _stem(name)
     if stem in bundled:
         return _read(_shown(bundled[stem]), bundled[stem])
     remedy = nearest(stem, bundled) or f"'{near}' does not exist"
-    raise ComposeError(f"there is no file '{shortened(name)}' to extend, and no such bundled graph", place, remedy)
+    raise ComposeError(f"there is no file '{shortened(name, 200)}' to extend, and no such bundled graph", place, remedy)
 
 
 def _locate(name: str | Path) -> tuple[str, Path]:
@@ -65,18 +65,20 @@ def _locate(name: str | Path) -> tuple[str, Path]:
     bare = isinstance(name, str) and "/" not in text and "\\" not in text
     if bare and text in bundled:
         return _shown(bundled[text]), bundled[text]
+    if not text.strip():
+        raise ComposeError("no graph is named", remedy="give a file, or a name that `composer graphs` lists")
     path = Path(name)
     try:
         exists = path.exists()
     except (OSError, ValueError) as error:
-        raise ComposeError(f"'{shortened(text)}' cannot be a file: {error}") from None
+        raise ComposeError(f"'{shortened(text, 200)}' cannot be a file: {error}") from None
     if exists:
         return text, path
     if bare and _stem(text) in bundled:
         return _shown(bundled[_stem(text)]), bundled[_stem(text)]
     kind = "bundled graph or file" if bare else "file"
     remedy = nearest(_stem(path.name), bundled) or "`composer graphs` lists what is bundled"
-    raise ComposeError(f"there is no {kind} '{shortened(text)}'", remedy=remedy)
+    raise ComposeError(f"there is no {kind} '{shortened(text, 200)}'", remedy=remedy)
 
 
 def _stem(name: str) -> str:

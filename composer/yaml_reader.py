@@ -46,6 +46,7 @@ class _Frame:
     items: list[Node] = field(default_factory=list)
     seen: dict[str, Leaf] = field(default_factory=dict)
     split: bool = False  # a comma split a call in here: what follows is its rest
+    valueless: list[Leaf] = field(default_factory=list)  # keys in braces that have no value
 
     @property
     def awaits_key(self) -> bool:
@@ -69,7 +70,8 @@ class _Reader:
                 self.take(event)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             mark, fact, remedy = syntax_problem(error, bool(self.stack) and self.stack[-1].flow)
-            self.problems.add(fact, self.at(mark.line, mark.column) if mark else Place(self.file), remedy)
+            innermost = self.stack[-1].place if self.stack else self.at(0, 0)
+            self.problems.add(fact, self.at(mark.line, mark.column) if mark else innermost, remedy)
         except ComposeError as error:
             if error.problems is not self.problems:
                 raise ComposeError.together([*self.problems, *error.problems]) from None
@@ -154,6 +156,10 @@ class _Reader:
 
     def close(self) -> None:
         frame = self.stack.pop()
+        for key in frame.valueless if not frame.split else ():
+            self.problems.add(
+                f"'{shortened(key.text)}' has no value", key.place, f"write {write_text(key.text)}: value"
+            )
         items = tuple(frame.items)
         self.attach(Mapping(tuple(frame.pairs), frame.place) if frame.is_mapping else Sequence(items, frame.place))
 
@@ -216,8 +222,7 @@ class _Reader:
                 "write it on a line of its own, or in quotes",
             )
         elif not text and not key and frame.is_mapping and frame.key is not None:
-            name = frame.key
-            self.problems.add(f"'{name.text}' has no value", name.place, f"write {write_text(name.text)}: value")
+            frame.valueless.append(frame.key)
 
 
 def _marks(event: yaml.Event) -> tuple[Any, Any]:

@@ -35,20 +35,19 @@ _WORDS: tuple[tuple[str, str, str, bool], ...] = (
 
 
 def syntax_problem(error: Exception, in_flow: bool) -> tuple[Any, str, str]:
-    """Mark, fact and remedy of what PyYAML raised."""
+    """Mark, fact and remedy of what PyYAML raised; without a mark it is about the innermost bracket."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return None, "this is not YAML text", "see docs/language.md for the form of a graph"
     problem, context = error.problem or "", error.context or ""
+    found = problem.rpartition("found " if "but found" in problem else "but got ")[2].strip("'")
+    if in_flow and found in ("<stream end>", "<document end>"):
+        return None, "this bracket is never closed", "close it with ] or }"
     if "expected ',' or" in problem:
-        found = problem.rpartition("but got ")[2].strip("'")
-        if found in ("<stream end>", "<document end>"):
-            return error.context_mark, "this bracket is never closed", "close it with ] or }"
         if found in ("[", "{", "]", "}"):
             return error.problem_mark, f"{_FLOW_SPLIT}: found '{found}'", _OWN_LINE
         return error.context_mark, "this bracket is not closed before the next entry", f"close it; or {_OWN_LINE}"
     if "expected the node content" in problem:
-        character = problem.rpartition("but found ")[2]
-        return error.problem_mark, f"{character} cannot stand here", _QUOTE
+        return error.problem_mark, f"'{found}' cannot stand here", _QUOTE
     if "cannot start any token" in problem:
         character = problem.partition("found character '")[2][:1]
         return error.problem_mark, f"a text cannot start with '{character}'", _QUOTE

@@ -1,4 +1,4 @@
-"""Small data for the tests of the data pipeline: folders of pictures, rows in memory, and the streams that read them."""
+"""Small data for the tests of the data pipeline: folders of pictures, rows in memory, streams that read them."""
 
 from __future__ import annotations
 

@@ -187,7 +187,10 @@ def test_other_files_are_another_identity(tmp_path: Path) -> None:
     before = open_data([str(tmp_path)], UNPAIRED).identity()
     assert before == open_data([str(tmp_path)], UNPAIRED).identity()
     os.rename(tmp_path / "trainA/2.png", tmp_path / "trainA/3.png")
-    assert before != open_data([str(tmp_path)], UNPAIRED).identity()
+    renamed = open_data([str(tmp_path)], UNPAIRED).identity()
+    paint(tmp_path / "trainA/3.png", 40, 40)
+    changed = open_data([str(tmp_path)], UNPAIRED).identity()
+    assert before != renamed != changed != before
 
 
 def test_a_data_set_may_move(tmp_path: Path) -> None:

@@ -18,41 +18,31 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-import composer.blocks
-from composer.schema import json_schema
-
-registry = importlib.import_module("composer.block")  # `composer.block` itself is the decorator
 SCHEMAS = ROOT / "schemas"
 
 
-def import_blocks() -> None:
-    """Import every module of `composer.blocks`, which registers its blocks."""
-    for module in pkgutil.walk_packages(composer.blocks.__path__, "composer.blocks."):
-        importlib.import_module(module.name)
-
-
 def catalogue_entries() -> list[dict[str, Any]]:
-    """The bundled blocks, by name, as plain data."""
-    found = [b for b in registry.catalogue().values() if b.module.startswith("composer.blocks.")]
+    """Import every module of `composer.blocks`, and give what it registered as plain data, by name."""
+    registry = importlib.import_module("composer.block")  # the attribute `composer.block` is the decorator
+    registry._bundled_loaded = True  # what the old file says is not asked
+    package = importlib.import_module("composer.blocks")
+    for module in pkgutil.walk_packages(package.__path__, "composer.blocks."):
+        importlib.import_module(module.name)
+    found = [block for block in registry.catalogue().values() if block.module.startswith("composer.blocks.")]
     return [registry.block_to_json(block) for block in sorted(found, key=lambda block: block.name)]
 
 
 def generated() -> dict[str, str]:
     """The text of every generated file, by its name."""
-    registry._bundled_loaded = True  # what the old file says is not asked
-    import_blocks()
-    return {
-        "catalogue.json": _written(catalogue_entries(), by_line=True),
-        "graph.schema.json": _written(json_schema()),
-    }
+    sys.path.insert(0, str(ROOT))  # the composer of this checkout, installed or not
+    entries = catalogue_entries()
+    schema = importlib.import_module("composer.schema").json_schema()
+    return {"catalogue.json": _written(entries, by_line=True), "graph.schema.json": _written(schema)}
 
 
 def _written(data: Any, by_line: bool = False) -> str:
     if by_line:  # an entry a line: a change of one block is a change of one line
-        return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in data) + "\n]\n"
+        return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False, allow_nan=False) for entry in data) + "\n]\n"
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -9,7 +9,7 @@ ahead of time).
 from __future__ import annotations
 
 from composer.data.dataset import Dataset, bind
-from composer.data.fields import KINDS, Field, Stream, check_streams
+from composer.fields import KINDS, Field, Stream, check_streams
 from composer.data.folders import open_data
 from composer.data.source import Source
 

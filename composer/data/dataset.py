@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from composer.data.batch import BatchMaker
 from composer.data.decode import listed
-from composer.data.fields import Stream, check_streams, shared_option
+from composer.fields import Stream, check_streams, shared_option
 from composer.data.files import FileSource
 from composer.data.order import make_order
 from composer.data.prepare import make_recipe

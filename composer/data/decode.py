@@ -81,6 +81,8 @@ def _guarded(path: PathLike, *, whole: bool) -> tuple[Image.Image, ImageInfo]:
         raise
     except MemoryError:
         raise Unreadable("too large for the memory") from None
+    except Image.DecompressionBombError:
+        raise Unreadable("says it has more pixels than Pillow takes for safe") from None
     except FileNotFoundError:
         raise Unreadable("no such file, or a broken link") from None
     except UnidentifiedImageError:

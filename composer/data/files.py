@@ -89,9 +89,9 @@ class FileSource:
         return self.text
 
     def identity(self) -> str:
-        """A short digest of the file names and labels in their order: another digest means other rows."""
+        """A short digest of the names and sizes of the files and the labels: another digest means other rows."""
         columns = {
-            name: ([os.path.basename(path) for path in column.paths], column.part, column.parts)
+            name: ([(os.path.basename(path), _size(path)) for path in column.paths], column.part, column.parts)
             for name, column in self.columns.items()
         }
         text = repr((sorted(columns.items()), sorted(self.labels.items())))
@@ -151,7 +151,7 @@ def examine(sources: Iterable[FileSource]) -> list[Problem]:
         for column in source.columns.values():
             parts.update((path, max(column.parts, parts.get(path, 1))) for path in column.paths)
     paths = sorted(parts)
-    whole = _total_size(paths) <= DECODE_BELOW
+    whole = sum(map(_size, paths)) <= DECODE_BELOW
     if not whole and len(paths) > PROBE_AT_MOST:
         paths = paths[:: -(-len(paths) // PROBE_AT_MOST)]
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
@@ -175,11 +175,8 @@ def _unreadable(broken: Sequence[tuple[str, str]], total: int) -> ComposeError:
     return ComposeError(fact, remedy="replace or delete " + ("them" if len(broken) > 1 else "it"))
 
 
-def _total_size(paths: Iterable[str]) -> int:
-    total = 0
-    for path in paths:
-        try:
-            total += os.path.getsize(path)
-        except OSError:
-            continue  # a broken link: reading it says so
-    return total
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0  # a broken link: reading it says so

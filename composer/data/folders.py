@@ -8,7 +8,7 @@ from pathlib import Path
 
 from composer.data.dataset import Dataset, bind
 from composer.data.decode import SUFFIXES, listed, shown
-from composer.data.fields import Stream, check_streams, fields_of, find_image
+from composer.fields import Stream, check_streams, fields_of, find_image
 from composer.data.files import Column, FileSource, examine, list_images, match_stems
 from composer.data.layouts import (
     TEST,

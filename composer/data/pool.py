@@ -11,12 +11,13 @@ import json
 import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, cast
 
 import numpy as np
@@ -85,18 +86,32 @@ class WorkerPool:
 def _start_worker() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", _START, json.dumps(sys.path)]
     # A session of its own: Ctrl-C in the terminal reaches the parent alone, which decides when to stop.
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, **_ONE_THREAD},
-    )
+    with _signals_held():
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **_ONE_THREAD},
+        )
     with contextlib.suppress(ImportError, AttributeError, OSError):  # a larger pipe is faster, where there is one
         import fcntl
 
         fcntl.fcntl(_pipe(process.stdout), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return process
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """A child inherits which signals are held back, so it is deaf to these two from its first moment on."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]], threads: Sequence[threading.Thread]) -> None:

@@ -1,0 +1,228 @@
+"""Units and links -> Scene: the words in the boxes and on the arrows, and inputs drawn again where they are far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from composer.drawing.families import Family, Key, joined, split_name
+from composer.drawing.folding import Folding, Link, Unit
+from composer.drawing.scene import Arrow, Box, PhaseKey, Scene, counts_text, shapes_text
+from composer.nodes import Node, Phase, Term
+from composer.shapes import Shaped
+
+FAR = 3  # an input that is used more ranks further on is drawn again there
+
+
+def make_scene(shaped: Shaped, counts: Mapping[str, int], *, expand: bool = False) -> Scene:
+    """The picture of a graph, folded over its indices or expanded."""
+    return _Pictured(shaped, counts, expand=expand).scene()
+
+
+class _Pictured:
+    def __init__(self, shaped: Shaped, counts: Mapping[str, int], *, expand: bool) -> None:
+        self.shaped, self.graph, self.counts = shaped, shaped.graph, counts
+        self.folding = Folding(self.graph, expand=expand)
+        self.names = self.folding.names
+        self.units, self.links = self.folding.units, self.folding.links
+        self.consumers: dict[Node, list[Node | Term]] = {}
+        for node in self.folding.order:
+            for arg in [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]:
+                self.consumers.setdefault(arg, []).append(node)
+        for phase in self.graph.phases:
+            for term in phase.terms:
+                self.consumers.setdefault(term.loss, []).append(term)
+        self.term_families = {
+            term: self.names.term(phase, term) for phase in self.graph.phases for term in phase.terms
+        }
+        self.phase_of = {term: phase for phase in self.graph.phases for term in phase.terms}
+        self.keys = {key: f"n{number}" for number, key in enumerate(self.units)}
+        self.contexts = {key: self.context(unit) for key, unit in self.units.items()}
+        self.counted: set[str] = set()
+
+    def scene(self) -> Scene:
+        boxes = [self.box(key, unit) for key, unit in self.units.items()]
+        arrows: list[Arrow] = []
+        ranks = self.ranks()
+        for (tail, head), link in self.links.items():
+            label = self.used(tail, head, link)
+            if self.units[tail].kind == "input" and ranks[head] - ranks[tail] > FAR:
+                original = boxes[list(self.units).index(tail)]
+                copy = Box(f"{self.keys[tail]}c{len(boxes)}", "copy", label or original.title, tip=original.tip)
+                boxes.append(copy)
+                arrows.append(Arrow(copy.key, self.keys[head], tuple(sorted(link.phases))))
+                continue
+            arrows.append(Arrow(self.keys[tail], self.keys[head], tuple(sorted(link.phases)), label))
+        used = {arrow.tail for arrow in arrows} | {arrow.head for arrow in arrows}
+        kept = [box for box in boxes if box.key in used or box.kind != "input"]
+        return Scene(self.graph.name, self.graph.about, tuple(kept), tuple(arrows), self.phases(), self.notes())
+
+    # -- words --------------------------------------------------------------------------------------------------
+
+    def box(self, key: Any, unit: Unit) -> Box:
+        names, nodes = list(unit.names), [m for m in unit.members if isinstance(m, Node)]
+        first = next(iter(unit.members))
+        tip = first.text if isinstance(first, Node) else first.text
+        number = self.keys[key]
+        match unit.kind:
+            case "network":
+                fresh = [name for name in names if name not in self.counted]
+                self.counted.update(names)
+                node = nodes[0]
+                title = self.relative(self.names.networks, key, [(m, m.target) for m in nodes])
+                title = f"average({title})" if node.average else title
+                title += f".{node.entry}" if node.entry else ""
+                marks = {"again"} if not fresh else set()
+                marks |= {"frozen"} if all(self.graph.networks[n].frozen for n in names) else set()
+                phases = [i for i, p in enumerate(self.phase_updates()) if any(n in p for n in names)]
+                return Box(
+                    number, "network", title, counts_text(fresh, self.counts), phases=tuple(phases),
+                    marks=frozenset(marks), tip=tip,
+                )
+            case "term":
+                label = " | ".join(list(unit.texts)[:2])
+                return Box(number, "term", key[2], label, phases=(unit.phase,), tip=tip)
+            case "function":
+                return Box(number, "function", names[0], tip=tip)
+        shape = shapes_text([self.shaped.types.get(node) for node in nodes])
+        title = self.names.values.label(names[0]) if names[0] in self.names.values.of else names[0]
+        texts = [text for text in unit.texts if text]
+        return Box(number, unit.kind, title, shape, texts[0] if texts else "", tip=tip)
+
+    def context(self, unit: Unit) -> list[dict[Node | Term, tuple[Family, Key]]]:
+        """By family of names around the unit (its own, its users', its arguments'), the index values of each member."""
+        found: dict[str, dict[Node | Term, tuple[Family, Key] | None]] = {}
+        for member in unit.members:
+            for family, name in self.around(member):
+                if not family.variables:
+                    continue
+                known = found.setdefault(f"{family.label} {len(family.members)}", {})
+                entry = (family, split_name(name)[1])
+                # A member with two names of one family says nothing about how it is indexed.
+                known[member] = entry if known.get(member, entry) == entry else None
+        return [
+            {m: e for m, e in known.items() if e is not None} for known in found.values()
+            if len(known) == len(unit.members) and None not in known.values()
+        ]
+
+    def around(self, member: Node | Term) -> Iterable[tuple[Family, str]]:
+        if isinstance(member, Term):
+            yield self.term_families[member], member.name
+            phase = self.phase_of[member].name
+            yield self.names.phases[phase], phase
+            return
+        waiting: list[Node | Term] = [member]
+        seen: set[Node | Term] = set()
+        while waiting:  # the first names upwards
+            one = waiting.pop(0)
+            if one in seen:
+                continue
+            seen.add(one)
+            if isinstance(one, Term):
+                yield from self.around(one)
+            elif self.names.of(one):
+                yield self.names.values[self.names.of(one)], self.names.of(one)
+            else:
+                waiting += self.consumers.get(one, [])
+        waiting = list(member.args)
+        while waiting:  # and downwards
+            one = waiting.pop(0)
+            if isinstance(one, Term) or one in seen:
+                continue
+            seen.add(one)
+            if self.names.of(one):
+                yield self.names.values[self.names.of(one)], self.names.of(one)
+            else:
+                waiting += one.args
+
+    def relative(self, families: Any, key: Any, names: list[tuple[Node | Term, str]]) -> str:
+        """The name by which the members of a unit know something: `E[t]` where each E[b] is called for a fake[a,b]."""
+        family: Family = families[names[0][1]]
+        if not family.variables:
+            return family.label
+        for context in self.contexts[key]:
+            variables = next(iter(context.values()))[0].variables
+            written: list[str] = []
+            for position in range(len(family.variables)):
+                columns = [
+                    v for v, variable in enumerate(variables)
+                    if all(split_name(n)[1][position] == context[m][1][v] for m, n in names if m in context)
+                ]
+                same = [v for v in columns if variables[v] == family.variables[position]]
+                if columns:
+                    written.append(variables[(same or columns)[0]])
+            if len(written) == len(family.variables):
+                return joined(family.base, written)
+        used = list(dict.fromkeys(name for _, name in names))
+        if len(used) == len(family.members):
+            return family.label
+        return ", ".join(used) if len(used) <= 2 else f"{len(used)} of {family.label}"
+
+    def used(self, tail: Any, head: Any, link: Link) -> str:
+        """What an arrow has to say: the name by which the tail is used, where it is not the one shown."""
+        if not link.used:
+            return ""
+        names = list(link.used)
+        family = self.names.values[names[0][1]]
+        if not family.variables or self.units[head].kind == "value" and tail[0] != "value":
+            return ""
+        label = self.relative(self.names.values, head, names)
+        return "" if label == family.label else label
+
+    # -- the rest -----------------------------------------------------------------------------------------------
+
+    def ranks(self) -> dict[Any, int]:
+        """How many arrows lead to a box at most; an input stands just before its first use."""
+        heads: dict[Any, list[Any]] = {}
+        waiting = dict.fromkeys(self.units, 0)
+        for tail, head in self.links:
+            heads.setdefault(tail, []).append(head)
+            waiting[head] += 1
+        ranks = dict.fromkeys(self.units, 0)
+        ready = [key for key, count in waiting.items() if count == 0]
+        while ready:
+            key = ready.pop()
+            for head in heads.get(key, ()):
+                ranks[head] = max(ranks[head], ranks[key] + 1)
+                waiting[head] -= 1
+                if waiting[head] == 0:
+                    ready.append(head)
+        for key, unit in self.units.items():
+            if unit.kind in ("input", "draw") and key in heads:
+                ranks[key] = min(ranks[head] for head in heads[key]) - 1
+        return ranks
+
+    def phase_updates(self) -> list[set[str]]:
+        found: list[set[str]] = [set() for _ in self.names.phase_labels]
+        for phase in self.graph.phases:
+            found[self.names.phase_number(phase.name)] |= set(phase.update)
+        return found
+
+    def phases(self) -> tuple[PhaseKey, ...]:
+        found = []
+        for label, update in zip(self.names.phase_labels, self.phase_updates(), strict=True):
+            names = dict.fromkeys(self.names.networks.label(n) for n in self.graph.networks if n in update)
+            members = [p for p in self.graph.phases if self.names.phases.label(p.name) == label]
+            found.append(PhaseKey(label, ", ".join(names), _when(members)))
+        return tuple(found)
+
+    def notes(self) -> tuple[str, ...]:
+        """What the variables stand for."""
+        found = {}
+        for keys, variables in self.names.known.items():
+            rows = sorted(keys)
+            if any(f.variables == variables for f in self.families()):
+                found[variables] = ", ".join(row[0] if len(row) == 1 else f"({','.join(row)})" for row in rows)
+        return tuple(
+            f"{names[0] if len(names) == 1 else '(' + ','.join(names) + ')'} ∈ {{{rows}}}" for names, rows in found.items()
+        )
+
+    def families(self) -> list[Family]:
+        return [*self.names.values.of.values(), *self.names.networks.of.values(), *self.term_families.values()]
+
+
+def _when(phases: list[Phase]) -> str:
+    one = phases[0]
+    parts = [one.when.replace("clock.", "")] if one.when else []
+    parts += [f"{one.repeat} times"] if one.repeat > 1 else []
+    return ", ".join(parts)

@@ -1,0 +1,50 @@
+"""Colours, sizes and words of the pictures."""
+
+from __future__ import annotations
+
+FONT = "Helvetica,Arial,sans-serif"
+TEXT, SMALL = 10.0, 9.0  # points; nothing is smaller
+
+INK, GREY, PALE = "#1a1a1a", "#5f5f5f", "#f2f2f2"
+
+# The Okabe-Ito colours, in an order (and two of them darkened) in which neighbours differ in lightness too.
+PHASES = ("#0072B2", "#E69F00", "#004D38", "#CC79A7", "#7A3300", "#F0E442", "#56B4E9", "#009E73")
+
+
+def phase_colour(number: int) -> str:
+    return PHASES[number % len(PHASES)]
+
+
+def channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def lightness(colour: str) -> float:
+    """CIE lightness of a colour, 0 (black) to 100 (white): what is left of it in greyscale."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (x / 255 for x in channels(colour))]
+    y = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
+
+
+def tint(colour: str, share: float) -> str:
+    """`colour` mixed with white; `share` is how much of it stays."""
+    return "#" + "".join(f"{round(255 + (c - 255) * share):02x}" for c in channels(colour))
+
+
+def ink_on(colour: str) -> str:
+    """The text colour that is read best on a ground of `colour`."""
+    return "#ffffff" if lightness(colour) < 60 else "#000000"
+
+
+_NARROW, _WIDE = "iljtfIr.,:;|![]()' ", "mwMW@%×∈"
+
+
+def text_width(text: str, size: float) -> float:
+    """About how wide a text is, in points: to choose a direction, not to place anything."""
+    return size * sum(0.31 if c in _NARROW else 0.85 if c in _WIDE else 0.57 for c in text)
+
+
+def escaped(text: str) -> str:
+    """A text inside an HTML-like label."""
+    named = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;", "[": "&#91;", "]": "&#93;"}
+    return "".join(named.get(c, c if c.isprintable() else "�") for c in text)

@@ -1,0 +1,374 @@
+"""A second meaning of a graph: one iteration at a time, slowly, straight from the rules of docs/language.md.
+
+The compiler decides beforehand what is computed, kept and differentiated. Nothing is decided beforehand here. A value
+is computed when something asks for it; every value keeps its whole graph; every call of a network gets fresh copies of
+its weights, so that a gradient is always the one at the weights the call saw, and stepping disturbs nothing. The two
+must agree to rounding, in everything that training changes. Comments give the numbers of the rules of the section
+"what an iteration means".
+
+It shares with `composer.program` what is no decision of the plan: the modules that were built, the blocks, the names
+under which random numbers are drawn, and PyTorch's optimizers.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from composer.block import look_up
+from composer.blocks.random import drawing
+from composer.clock import NUMBERS, Clock
+from composer.errors import ComposeError
+from composer.nodes import Graph, Node, Phase
+from composer.nodes import Term as TermNode
+from composer.program import Program, Term
+from composer.randomness import Draws, InsideDraws, StateDraws
+from composer.testing.stepping import Stepper
+
+Batch = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the interpreter did.
+
+    `terms` and `totals` have one entry for each iteration, under the names of `composer.program.StepResult`; `tensors`
+    is everything that training changed, under the names of `Program.state`. `calls` counts the calls of each network.
+    """
+
+    terms: tuple[dict[str, Term], ...]
+    totals: tuple[dict[str, Tensor], ...]
+    tensors: dict[str, Tensor]
+    calls: dict[str, int]
+
+
+@dataclass(eq=False)
+class Result:
+    """One evaluation of a node: what came out, from which evaluations, in which run of the iteration."""
+
+    node: Node
+    value: Any
+    run: int
+    args: tuple[Result, ...]
+    weights: dict[str, Tensor] = field(default_factory=dict)  # of a call: the copies of the parameters it was made with
+    fed: bool = False  # a backward pass went through it
+
+
+def interpret(program: Program, batches: Sequence[Batch | Sequence[Batch]]) -> Outcome:
+    """Train a copy of a new program on `batches`, one entry an iteration (a list where an iteration takes several).
+
+    The program itself is left alone. Raises a `ComposeError` when it was trained already.
+    """
+    if program.iteration != 0:
+        raise ComposeError("the interpreter starts where training starts", remedy="compile the graph anew")
+    interpreter = Interpreter(program)
+    done = [interpreter.iterate([b] if isinstance(b, Mapping) else list(b)) for b in batches]
+    terms, totals = tuple(d[0] for d in done), tuple(d[1] for d in done)
+    return Outcome(terms, totals, interpreter.state(), dict(interpreter.calls))
+
+
+class Interpreter:
+    """The state of a training run, and what one iteration makes of it."""
+
+    def __init__(self, program: Program) -> None:
+        self.graph: Graph = program.graph
+        self.networks = {n: copy.deepcopy(m) for n, m in program.networks.items()}
+        self.averages = {n: copy.deepcopy(m) for n, m in program.averages.items()}
+        self.states = {n: copy.deepcopy(m) for n, m in program.states.items()}
+        self.device, self.dtype, self.epoch_length = program.device, program.dtype, program.epoch_length
+        self.stepper = Stepper(self.graph, self.networks, self.averages)
+        self.draws = Draws(program.seed, 0, program.device, program.dtype)
+        self.iteration = 0
+        self.calls = dict.fromkeys(self.networks, 0)
+
+    # -- an iteration -------------------------------------------------------------------------------------------
+
+    def iterate(self, batches: list[Batch]) -> tuple[dict[str, Term], dict[str, Tensor]]:
+        """Run every phase whose turn it is, in order (rule 1), and move the averages once (rule 7)."""
+        self.clock = Clock(self.iteration, self.epoch_length)
+        self.draws.begin(self.iteration, None)
+        self.stepper.begin(self.clock)
+        self.results: dict[Node, Result] = {}
+        self.made: list[Result] = []  # every call of this iteration, also those whose result is not valid any more
+        self.run = 0
+        self.batch = batches.pop(0)
+        terms: dict[str, Term] = {}
+        totals: dict[str, Tensor] = {}
+        for phase in self.graph.phases:
+            if phase.when and not self.number(phase.when):
+                continue
+            for repeat in range(phase.repeat):
+                name = phase.name if phase.repeat == 1 else f"{phase.name}#{repeat + 1}"
+                if repeat and phase.batch == "new":
+                    self.batch = batches.pop(0)
+                    self.forget(self.from_inputs)
+                self.forget(self.from_phase_values)
+                totals[name] = self.run_phase(phase, name, terms)
+                self.run += 1
+        self.stepper.move_averages(self.clock)
+        self.iteration += 1
+        return terms, totals
+
+    def run_phase(self, phase: Phase, name: str, terms: dict[str, Term]) -> Tensor:
+        """Evaluate the terms, add up the gradients of all of them, make one step."""
+        steps = not phase.step or bool(self.number(phase.step))
+        targets = {t: self.targets(phase, t) if steps else frozenset() for t in phase.terms}
+        self.trained_through: set[Node] = set()
+        for term, networks in targets.items():
+            self.note_trained(term.loss, networks)
+        for node in phase.first:  # rule 2: the values of `first` in order, then the terms as written
+            self.evaluate(node)
+        evaluated = [(t, self.evaluate(t.weight).value, self.evaluate(t.loss)) for t in phase.terms]
+        total: Any = 0
+        gradients: dict[tuple[str, str], Tensor] = {}
+        for term, weight, loss in evaluated:
+            weight = weight.detach() if isinstance(weight, Tensor) else weight
+            terms[f"{name}/{term.name}"] = Term(loss.value.detach(), weight)
+            total = total + weight * loss.value.detach()
+            self.add_gradients(weight * loss.value, targets[term], gradients)
+            self.note_fed(loss, targets[term])
+        if gradients:
+            stepped = self.stepper.step(phase.update, gradients)
+            # Rule 3: a result may be used again until a network it depends on is stepped. Stops do not matter here.
+            self.forget(lambda node: bool(self.depends_on(node) & stepped) and not self.is_kept(node))
+        return total  # type: ignore[no-any-return]
+
+    def targets(self, phase: Phase, term: TermNode) -> frozenset[str]:
+        """The networks that a term trains: those of the phase, or the ones it is narrowed to; never frozen ones."""
+        return frozenset(n for n in (term.into or phase.update) if not self.graph.networks[n].frozen)
+
+    def add_gradients(self, loss: Tensor, networks: frozenset[str], found: dict[tuple[str, str], Tensor]) -> None:
+        """Rule 1: the gradient of a term over the networks it trains, nothing else.
+
+        A network may have been called several times, at different weights where a kept value was computed before a
+        step (rule 4): the gradient is the sum over all its calls, each at the weights of that call.
+        """
+        places = [
+            ((call.node.target, key), weight)
+            for call in self.made
+            if call.node.target in networks and not call.node.average
+            for key, weight in call.weights.items()
+            if weight.requires_grad
+        ]
+        if not places or not loss.requires_grad:
+            return
+        gradients = torch.autograd.grad(loss, [w for _, w in places], retain_graph=True, allow_unused=True)
+        for (place, _), gradient in zip(places, gradients, strict=True):
+            if gradient is not None:  # rule 5: a parameter that no term reaches has no gradient and is not stepped
+                found[place] = found[place] + gradient if place in found else gradient
+
+    # -- which gradients flow where -----------------------------------------------------------------------------
+
+    def leads_to(self, node: Node, networks: frozenset[str]) -> bool:
+        """Whether a gradient of `node` flows into the weights of one of `networks`."""
+        if node.op in ("stop", "state", "draw", "input", "number", "clock", "collected"):
+            return False
+        if node.op == "call" and not node.average and node.target in networks:
+            return True
+        return any(self.leads_to(a, networks) for a in node.args)
+
+    def note_trained(self, node: Node, networks: frozenset[str]) -> None:
+        """Collect the values that this run trains through, from a loss down."""
+        if self.leads_to(node, networks):
+            self.trained_through.add(node)
+            for a in node.args:
+                self.note_trained(a, networks)
+
+    def note_fed(self, result: Result, networks: frozenset[str]) -> None:
+        """Remember which evaluations fed the backward pass of this run."""
+        if self.leads_to(result.node, networks):
+            result.fed = True
+            for a in result.args:
+                self.note_fed(a, networks)
+
+    # -- which results are valid --------------------------------------------------------------------------------
+
+    def is_kept(self, node: Node) -> bool:
+        """Rule 3: values of lifetime `iteration`, and state, which is asked once per iteration."""
+        lifetime = self.graph.lifetime.get(node)
+        return lifetime == "iteration" or (node.op == "state" and lifetime != "phase")
+
+    def forget(self, gone: Any) -> None:
+        self.results = {node: result for node, result in self.results.items() if not gone(node)}
+
+    def depends_on(self, node: Node) -> frozenset[str]:
+        """The networks a result depends on; not through kept values and state, nor what a draw takes its shape from."""
+        found = frozenset([node.target]) if node.op == "call" and not node.average else frozenset[str]()
+        for below in node.args:
+            if not self.is_kept(below):
+                found |= self.depends_on(below)
+        return found
+
+    def from_phase_values(self, node: Node) -> bool:
+        """A value of lifetime `phase`, or one that depends on such a value: new in every run of a phase."""
+        return self.graph.lifetime.get(node) == "phase" or self.is_below(node, self.from_phase_values)
+
+    def from_inputs(self, node: Node) -> bool:
+        """What a new batch changes. Draws depend on shapes only; kept values and state stay."""
+        return node.op == "input" or self.is_below(node, self.from_inputs)
+
+    def is_below(self, node: Node, source: Any) -> bool:
+        if self.is_kept(node) or node.op == "draw":
+            return False
+        return any(source(a) for a in node.args)
+
+    def may_reuse(self, result: Result) -> bool:
+        """Rule 4: one evaluation feeds at most one backward pass.
+
+        A result of an earlier run serves as a constant, or with its graph when no earlier backward pass went through
+        that graph; the graph of a kept value may always be used.
+        """
+        if result.run == self.run or self.is_kept(result.node) or result.node not in self.trained_through:
+            return True
+        return not result.fed and all(self.may_reuse(a) for a in result.args)
+
+    # -- evaluation ---------------------------------------------------------------------------------------------
+
+    def evaluate(self, node: Node) -> Result:
+        """The result of a node, computed where no valid one is there: arguments first, left to right (rule 2)."""
+        known = self.results.get(node)
+        if known is not None and self.may_reuse(known):
+            return known
+        args = tuple(self.evaluate(a) for a in node.args)
+        settings = {
+            k: self.evaluate(v).value if isinstance(v, Node) else v for k, v in node.settings if k not in ("*", "number")
+        }
+        result = Result(node, None, self.run, args)
+        result.value = self.compute(result, [a.value for a in args], settings)
+        self.results[node] = result
+        return result
+
+    def compute(self, result: Result, args: list[Any], settings: dict[str, Any]) -> Any:
+        node = result.node
+        match node.op:
+            case "number":
+                return node.setting("value")
+            case "clock":
+                return self.number(node.target)
+            case "input":
+                value = self.batch[node.target].to(self.device)
+                return constant(value.to(self.dtype) if value.is_floating_point() else value)
+            case "stop":
+                return constant(args[0])
+            case "item":
+                return args[0][node.setting("number")]
+            case "list":
+                return args
+            case "arith":
+                return arithmetic(node.target, args)
+            case "grad":
+                return derivative(args[0], args[1])
+            case "draw":
+                return self.draw(node, args, settings)
+            case "state":
+                with torch.no_grad():
+                    source = StateDraws(self.draws, node.name)
+                    self.draws.run = self.run
+                    return constant(self.states[node.name](args[0].detach(), draws=source))
+            case "call":
+                return self.call(result, args, settings)
+        return look_up(node.target).load()(*args, **settings)
+
+    def draw(self, node: Node, args: list[Any], settings: dict[str, Any]) -> Tensor:
+        """Rule 2 of the language: a generator of its own from (seed, iteration, run, name)."""
+        block = look_up(node.target)
+        function = block.load()
+        wanted = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
+        given = {k: v for k, v in (("device", self.device), ("dtype", self.dtype)) if k in wanted}
+        if not args and not block.signature.strip().startswith("->"):
+            args = [next(iter(self.batch.values()))]  # a row for each row of the batch
+        self.draws.run = self.run
+        return constant(self.draws.tensor(node.name, lambda g: function(*args, **settings, generator=g, **given)))
+
+    def call(self, result: Result, args: list[Any], settings: dict[str, Any]) -> Any:
+        """A network with copies of its weights; its buffers move, whoever trains it (rule 6)."""
+        node = result.node
+        network = (self.averages if node.average else self.networks)[node.target]
+        result.weights = {
+            name: p.detach().clone().requires_grad_(p.requires_grad) for name, p in network.named_parameters()
+        }
+        self.made.append(result)
+        self.calls[node.target] += 1
+        inside = InsideDraws(self.draws)
+        inside.network, inside.call = node.target, self.graph.name_of(node)
+        self.draws.run = self.run
+        weights = {f"network.{k}": v for k, v in result.weights.items()}
+        with drawing(inside):
+            plain = tuple(node.setting("*", ()))
+            return torch.func.functional_call(Entry(network, node.entry), weights, (*args, *plain), settings)
+
+    def number(self, text: str) -> Any:
+        """The value of a function of the clock, which the graph holds as Python text over `clock`."""
+        return eval(text, {"__builtins__": {}, **NUMBERS}, {"clock": self.clock})
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that training changed, under the names of `Program.state`."""
+        found = {}
+        for kind, modules in (("networks", self.networks), ("averages", self.averages), ("states", self.states)):
+            for name, module in modules.items():
+                found |= {f"{kind}/{name}/{k}": v.detach().clone() for k, v in module.state_dict().items()}
+        return found | self.stepper.state()
+
+
+class Entry(nn.Module):
+    """A network as it is called: itself, or one of its other entry points."""
+
+    def __init__(self, network: nn.Module, entry: str) -> None:
+        super().__init__()
+        self.network, self.entry = network, entry
+
+    def forward(self, *args: Any, **settings: Any) -> Any:
+        return getattr(self.network, self.entry or "forward")(*args, **settings)
+
+
+def constant(x: Any) -> Any:
+    """The same numbers without history. Numbers of reals can be differentiated at: `grad(score, x)` may ask for it."""
+    if isinstance(x, Tensor):
+        return x.detach().requires_grad_() if x.is_floating_point() else x
+    if isinstance(x, (list, tuple)):
+        return type(x)(constant(item) for item in x)
+    return x
+
+
+def arithmetic(symbol: str, args: list[Any]) -> Any:
+    match symbol:
+        case "neg":
+            return -args[0]
+        case "+":
+            return args[0] + args[1]
+        case "-":
+            return args[0] - args[1]
+        case "*":
+            return args[0] * args[1]
+        case "/":
+            return args[0] / args[1]
+        case "%":
+            return args[0] % args[1]
+        case "<":
+            return args[0] < args[1]
+        case "<=":
+            return args[0] <= args[1]
+        case ">":
+            return args[0] > args[1]
+        case ">=":
+            return args[0] >= args[1]
+    raise AssertionError(f"no meaning for operator {symbol}")
+
+
+def derivative(score: Any, x: Tensor) -> Tensor:
+    """Rule 8: of the sum of `score`, along all paths from `x`; itself differentiable."""
+    (found,) = torch.autograd.grad(added(score), x, create_graph=True, allow_unused=True)
+    return torch.zeros_like(x) if found is None else found
+
+
+def added(score: Any) -> Tensor:
+    if isinstance(score, Tensor):
+        return score.sum()
+    return torch.stack([added(item) for item in score]).sum()

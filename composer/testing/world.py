@@ -1,0 +1,165 @@
+"""What a random graph is made of: values with their kinds, references to them, expressions over them.
+
+A graph that is being built is a `World`. Every choice comes from `World.choose`, so hypothesis can shrink it; the
+first alternative is always the simplest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+T = TypeVar("T")
+PAIRS = (("a", "b"), ("b", "a"))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value is: numbers of `sizes` for each row, labels, or a list of such.
+
+    `rows` are (times, plus): times * batch + plus of them.
+    """
+
+    sizes: tuple[int, ...]
+    rows: tuple[int, int] = (1, 0)
+    word: str = "real"  # real | label
+    items: tuple[Kind, ...] = ()
+
+    @property
+    def is_list(self) -> bool:
+        return bool(self.items)
+
+    @property
+    def is_map(self) -> bool:
+        """Features [c h w] of every row."""
+        return self.word == "real" and not self.items and len(self.sizes) == 3
+
+    @property
+    def is_code(self) -> bool:
+        return self.word == "real" and not self.items and len(self.sizes) == 1
+
+    @property
+    def is_real(self) -> bool:
+        return self.word == "real" and not self.items
+
+
+@dataclass(frozen=True)
+class Value:
+    """A named value. `index` is "", "d" or "s,t"; `paths` are the values from which a derivative can be taken to it."""
+
+    name: str
+    index: str
+    kind: Kind
+    op: str  # input | draw | state | call | other
+    paths: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+    networks: frozenset[str] = frozenset()  # those that a gradient of it reaches, as written: N1[d]
+
+    @property
+    def pattern(self) -> str:
+        return f"{self.name}[{self.index}]" if self.index else self.name
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network: what it takes and gives."""
+
+    name: str
+    index: str
+    takes: tuple[tuple[int, ...], ...]
+    gives: Kind
+    taps: int = 0  # how many layers its entry point `features` knows
+    trained: bool = True
+
+    @property
+    def pattern(self) -> str:
+        return f"{self.name}[{self.index}]" if self.index else self.name
+
+
+@dataclass(frozen=True)
+class Formed:
+    """An expression, within the indices of its line."""
+
+    text: str
+    kind: Kind
+    paths: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
+    networks: frozenset[str] = frozenset()
+
+    def over(self, text: str, kind: Kind | None = None, *others: Formed) -> Formed:
+        """A function of this expression and others."""
+        paths, networks = self.paths, self.networks
+        for one in others:
+            paths, networks = paths | one.paths, networks | one.networks
+        return Formed(text, kind or self.kind, paths, networks)
+
+    def constant(self, text: str) -> Formed:
+        return Formed(text, self.kind)
+
+
+@dataclass
+class World:
+    """A graph in the making."""
+
+    draw: Callable[[st.SearchStrategy[Any]], Any]
+    indexed: bool
+    batch: int
+    size: int
+    values: list[Value] = field(default_factory=list)
+    networks: list[Net] = field(default_factory=list)
+    value_lines: dict[str, str] = field(default_factory=dict)
+    network_lines: dict[str, Any] = field(default_factory=dict)
+    lifetime: dict[str, str] = field(default_factory=dict)
+    averages: dict[str, Any] = field(default_factory=dict)
+    pools: int = 0
+
+    def choose(self, options: Sequence[T]) -> T:
+        return self.draw(st.sampled_from(list(options)))  # type: ignore[no-any-return]
+
+    def number(self, low: int, high: int) -> int:
+        return self.draw(st.integers(low, high))  # type: ignore[no-any-return]
+
+    def maybe(self, one_in: int = 2) -> bool:
+        """Rarely true; false is the simpler one."""
+        return self.number(0, one_in - 1) == one_in - 1
+
+    def context(self) -> str:
+        """The indices of a new line."""
+        return self.choose(["d", "s,t", ""]) if self.indexed else ""
+
+    def symbols(self, index: str, context: str) -> tuple[str, ...]:
+        """What stands in the brackets of a name with `index` on a line with `context`."""
+        if not index:
+            return ()
+        if index == "d":
+            return {"d": ("d",), "s,t": (self.choose(["s", "t"]),)}.get(context) or (self.choose(["a", "b"]),)
+        if context == "s,t":
+            return self.choose([("s", "t"), ("t", "s")])
+        return self.choose(PAIRS)
+
+    def refer(self, value: Value, context: str) -> Formed:
+        """The value as it is written on a line with `context`."""
+        at = self.symbols(value.index, context)
+        meaning = dict(zip(value.index.split(","), at, strict=True)) if value.index else {}
+        paths = {(name, tuple(meaning.get(x, x) for x in inner)) for name, inner in value.paths}
+        return Formed(named(value.name, at), value.kind, frozenset(paths | {(value.name, at)}), value.networks)
+
+    def some(self, context: str, fits: Callable[[Value], bool]) -> Formed | None:
+        """A reference to a value that fits, or None where there is none."""
+        found = [v for v in self.values if fits(v)]
+        return self.refer(self.choose(found), context) if found else None
+
+    def define(self, name: str, context: str, formed: Formed, op: str = "other") -> Value:
+        """Give an expression a line and a name."""
+        value = Value(name, context, formed.kind, op, formed.paths, formed.networks)
+        self.value_lines[value.pattern] = formed.text
+        self.values.append(value)
+        return value
+
+    def new_name(self, letter: str = "v") -> str:
+        return f"{letter}{len(self.value_lines) + 1}"
+
+
+def named(name: str, symbols: Sequence[str]) -> str:
+    return f"{name}[{','.join(symbols)}]" if symbols else name

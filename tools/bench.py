@@ -1,0 +1,132 @@
+"""Measurements of speed: `python tools/bench.py overhead|start|memory`. Never part of a timed test.
+
+Ratios are paired: the two sides take turns, so that a noisy machine hits both alike; the A/A ratio (a side against
+itself) says how much noise is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import hand_loops
+import torch
+from torch import Tensor
+
+import composer
+
+SUBJECTS = {  # graph -> its twin by hand; the size at which the twin is compared is the demo's and 128
+    "paired": ("pix2pix", hand_loops.paired_step),
+    "shared_latent": ("unit", hand_loops.shared_latent_step),
+}
+
+
+def batch_for(program: composer.program.Program, rows: int) -> dict[str, Tensor]:  # type: ignore[name-defined]
+    generator = torch.Generator().manual_seed(0)
+    fields = [f for s in program.inputs.values() for f in s.fields]
+    return {f.name: (torch.rand(rows, *f.args, generator=generator) * 2 - 1).to(program.device) for f in fields}
+
+
+def paired_ratio(left: Callable[[], None], right: Callable[[], None], pairs: int) -> float:
+    """Median of time(left) / time(right) over interleaved pairs; who goes first alternates."""
+    ratios = []
+    for number in range(pairs):
+        times = {}
+        for side in ((left, right), (right, left))[number % 2]:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            start = time.perf_counter()
+            side()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            times[side] = time.perf_counter() - start
+        ratios.append(times[left] / times[right])
+    return statistics.median(ratios)
+
+
+def overhead(arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """Compiled step against hand loop, and hand loop against its own copy."""
+    rows = []
+    for name, (graph, make) in SUBJECTS.items():
+        for size in (None, 128):
+            settings: dict[str, object] = {} if size is None else {"params.size": size, "params.load": size}
+            if name == "paired" and size == 128:
+                settings["params.depth"] = 7
+            settings |= {"params.dropout": 0}
+            program = composer.compile(graph, preset="demo", settings=settings, device=arguments.device)
+            batch = batch_for(program, program.training.batch)
+            twins = [make(copy.deepcopy(program.networks)) for _ in range(2)]
+
+            def compiled(program: object = program, batch: Mapping[str, Tensor] = batch) -> None:
+                program.step(batch)  # type: ignore[attr-defined]
+
+            sides = [compiled, lambda t=twins[0], b=batch: t(b), lambda t=twins[1], b=batch: t(b)]
+            for side in sides:
+                for _ in range(3):
+                    side()
+            ours = [paired_ratio(sides[0], sides[1], arguments.pairs) for _ in range(arguments.repeats)]
+            same = [paired_ratio(sides[1], sides[2], arguments.pairs) for _ in range(arguments.repeats)]
+            row = {
+                "graph": graph, "size": size or program.graph.params["size"], "ratio": round(statistics.median(ours), 4),
+                "low": round(min(ours), 4), "high": round(max(ours), 4), "same_low": round(min(same), 4),
+                "same_high": round(max(same), 4),
+            }
+            rows.append(row)
+            print(row, flush=True)
+    return rows
+
+
+def start(arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """Cold start of commands, and the time of each further file of a check."""
+    rows: list[dict[str, object]] = []
+    for command in (["--help"], ["check", "unit"], ["check", "unit", "pix2pix", "cyclegan", "unit_code", "supervised"]):
+        times = []
+        for _ in range(arguments.repeats):
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "composer", *command], check=True, capture_output=True)
+            times.append(time.perf_counter() - begin)
+        rows.append({"command": " ".join(command), "median_s": round(statistics.median(times), 3), "best_s": round(min(times), 3)})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def memory(arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """Resident memory over many iterations of a small program: it must stay flat."""
+    import resource
+
+    program = composer.compile("cyclegan", preset="demo", settings={"params.size": 32, "params.load": 32, "params.width": 4})
+    batch = batch_for(program, 1)
+    rows = []
+    for number in range(2001):
+        program.step(batch)
+        if number in (50, 1000, 2000):
+            rows.append({"iteration": number, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["overhead", "start", "memory"])
+    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--json", default="")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    rows = {"overhead": overhead, "start": start, "memory": memory}[arguments.what](arguments)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
