@@ -70,7 +70,7 @@ def save(
             "meta": dict(meta),
         }
     write_atomically(made.description, json.dumps(description, indent=1, allow_nan=False))
-    _prune(folder, keep, keep_every)
+    prune(folder, keep, keep_every)
     return made
 
 
@@ -99,6 +99,14 @@ def is_whole(checkpoint: Checkpoint) -> bool:
         return False  # unreadable, cut short or not ours: not a checkpoint to continue from
 
 
+def prune(folder: Path, keep: int, keep_every: int = 0) -> None:
+    """Remove all but the last `keep` checkpoints, at least one, and those at multiples of `keep_every` iterations."""
+    for old in saved(folder)[: -max(1, keep)]:
+        if not (keep_every and old.iteration % keep_every == 0):
+            old.description.unlink(missing_ok=True)  # first, so that a kill in between leaves no half checkpoint
+            old.tensors.unlink(missing_ok=True)
+
+
 def clear(folder: Path, after: int = -1) -> None:
     """Remove leftovers of a killed process, and every file of a checkpoint later than iteration `after`."""
     remove_leftovers(folder)
@@ -124,10 +132,3 @@ def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _prune(folder: Path, keep: int, keep_every: int) -> None:
-    for old in saved(folder)[: -max(1, keep)]:
-        if not (keep_every and old.iteration % keep_every == 0):
-            old.description.unlink(missing_ok=True)  # first, so that a kill in between leaves no half checkpoint
-            old.tensors.unlink(missing_ok=True)

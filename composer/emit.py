@@ -20,7 +20,7 @@ from composer.plan import Evaluation, Plan, Run
 from composer.signature import parse_signature
 
 RESERVED = frozenset(
-    "batch keep draw state clock stop no_grad inside gradient rows_of old_weights floor ceil sqrt log count min max".split()
+    "batch keep draw state clock terms stop no_grad inside gradient rows_of old_weights floor ceil sqrt log count min max".split()
 )
 
 
@@ -251,10 +251,8 @@ class _Emitter:
         if results is not None:
             self.lines.append((1, f"return ({''.join(self.reference(r, None) + ', ' for r in results)})", ""))
             return
-        for one in run.release:
-            if one.node.op != "number":
-                self.lines.append((1, f'del keep["{self.names[one.number]}"]', "no later phase needs it"))
-        self.lines.append((1, "return [", ""))
+        released = [one for one in run.release if one.node.op != "number"]
+        self.lines.append((1, "terms = [" if released else "return [", ""))
         for term in run.terms:
             weight = term.weight
             text = self.reference(weight, None)
@@ -263,6 +261,10 @@ class _Emitter:
                 loss = self.reference(term.loss, None)
             self.lines.append((2, f"({text}, {loss}),", term.name))
         self.lines.append((1, "]", ""))
+        for one in released:
+            self.lines.append((1, f'del keep["{self.names[one.number]}"]', "no later phase needs it"))
+        if released:
+            self.lines.append((1, "return terms", ""))
 
 
 def _more(items: list[str]) -> str:

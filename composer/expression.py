@@ -263,3 +263,9 @@ def show(tree: Expression) -> str:
 
 def _bracket(tree: Expression) -> str:
     return f"({show(tree)})" if isinstance(tree, Operation) else show(tree)
+
+
+def kind_of(value: object) -> str:
+    """What a constant is, in words."""
+    names = {str: "a text", list: "a list", bool: "a truth value", int: "a number", float: "a number"}
+    return names.get(type(value), "a value")

@@ -112,6 +112,8 @@ class Loop:
         iteration = self.program.iteration
         recorder.sync()
         if iteration == self._saved:
+            # It may be the work of a start that was killed before it could tidy up.
+            checkpoint.prune(self.folder.checkpoints, self.schedule.keep, self.schedule.keep_every)
             return
         tensors, meta = self.program.state()
         refuse_non_finite_state(tensors, iteration)

@@ -90,9 +90,9 @@ class Optimizers:
                 continue
             if group.clip_norm or group.clip_value:
                 parameters = [p for _, p in self.names[name] if p.grad is not None]
-                if group.clip_norm:
+                if group.clip_norm and parameters:
                     torch.nn.utils.clip_grad_norm_(parameters, group.clip_norm)
-                if group.clip_value:
+                if group.clip_value and parameters:
                     torch.nn.utils.clip_grad_value_(parameters, group.clip_value)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

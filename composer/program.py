@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from composer.block import look_up
 from composer.clock import NUMBERS, Clock
 from composer.emit import Code, emit_plan, emit_value
 from composer.errors import ComposeError, nearest
-from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
 from composer.fields import Stream
+from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
 from composer.nodes import Graph, Node, Translation, reachable
 from composer.optimizers import Averages, Optimizers
 from composer.plan import Active, Plan, Run, make_plan
 from composer.randomness import Draws, InsideDraws, StateDraws
+from composer.runtime import condition, gradient, old_weights, parameters_of, rows_of, stop
 from composer.shapes import Shaped
 from composer.translate import Translator
 
@@ -37,13 +37,15 @@ class Term:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one iteration did: terms by `PHASE/TERM`, weighted totals by phase, learning rates by group."""
+    """What one iteration did: terms by `PHASE/TERM`, weighted totals by phase, learning rates by group; when watched
+    (see `Program.watch`) values by `PHASE/VALUE` and the norms of gradients by `PHASE/NETWORK`."""
 
     iteration: int
     terms: dict[str, Term] = field(default_factory=dict)
     totals: dict[str, Tensor] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Program:
@@ -84,9 +86,10 @@ class Program:
             for phase in self.graph.phases
         }
         self.conditions = [
-            (phase, _condition(phase.when), _condition(phase.step)) for phase in self.graph.phases
+            (phase, condition(phase.when), condition(phase.step)) for phase in self.graph.phases
         ]
         self.watched: frozenset[str] = frozenset()
+        self.watches_gradients = False
         self.translator = Translator(self)
 
     # -- what it is ---------------------------------------------------------------------------------------------
@@ -161,9 +164,13 @@ class Program:
         exec(code.compiled(file), scope)  # the text is our own, made from a checked plan
         return scope[code.name]  # type: ignore[no-any-return]
 
-    def watch(self, names: Iterable[str]) -> None:
-        """Let `step` give these named values too, as each phase saw them: `PHASE/VALUE` in `StepResult.values`."""
-        self.watched = frozenset(names)
+    def watch(self, names: Iterable[str], gradients: bool = False) -> None:
+        """Let `step` give these named values too, as each phase saw them: `PHASE/VALUE` in `StepResult.values`.
+
+        With `gradients` also the l2 norm of the gradient that each network of a phase is stepped with, before any
+        clipping: `PHASE/NETWORK` in `StepResult.gradients`.
+        """
+        self.watched, self.watches_gradients = frozenset(names), gradients
         unknown = sorted(self.watched - set(self.graph.values))
         if unknown:
             raise ComposeError(f"unknown value '{unknown[0]}'", remedy=nearest(unknown[0], self.graph.values))
@@ -229,6 +236,11 @@ class Program:
             last = number == len(backward) - 1
             if parameters:
                 value.backward(inputs=parameters, retain_graph=run.retain or not last)
+        if self.watches_gradients:
+            for name in phase.update:
+                norms = [p.grad.norm() for p in self.networks[name].parameters() if p.grad is not None]
+                norm = torch.stack(norms).norm() if norms else torch.zeros((), device=self.device, dtype=self.dtype)
+                result.gradients[f"{phase.name}{suffix}/{name}"] = norm
         self.optimizers.step(phase.update)
 
     def on_device(self, batch: Batch) -> dict[str, Tensor]:
@@ -244,7 +256,7 @@ class Program:
 
     def draw(self, name: str, function: Callable[..., Tensor], *args: Any, **settings: Any) -> Tensor:
         """A named draw: the fed value, or drawn from its own generator."""
-        extra = {k: v for k, v in (("device", self.device), ("dtype", self.dtype)) if k in _parameters(function)}
+        extra = {k: v for k, v in (("device", self.device), ("dtype", self.dtype)) if k in parameters_of(function)}
         return self.draws.tensor(name, lambda g: function(*args, **settings, generator=g, **extra))
 
     def keep_state(self, name: str, x: Tensor, **settings: Any) -> Tensor:
@@ -361,59 +373,3 @@ class Program:
                 self.optimizers.make(group)
         optimizer = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
         self.optimizers.load(optimizer, meta.get("optimizers", {}))
-
-
-def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
-    """The derivative of the sum of `score` (a tensor or a list of them) along all paths from `x`."""
-    total: Any = 0
-    stack = [score]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, (list, tuple)):
-            stack.extend(one)
-        else:
-            total = total + one.sum()
-    with torch.enable_grad():
-        (found,) = torch.autograd.grad(total, x, create_graph=create_graph, retain_graph=True)
-    return found
-
-
-def stop(x: Any) -> Any:
-    """The same numbers as a constant: no gradient flows through. Lists are mapped over."""
-    if isinstance(x, Tensor):
-        return x.detach()
-    if isinstance(x, (list, tuple)):
-        return type(x)(stop(item) for item in x)
-    return x
-
-
-def rows_of(batch: Batch) -> Tensor:
-    """Any field of the batch: they all have the same number of rows."""
-    return next(iter(batch.values()))
-
-
-def old_weights(module: Any, *args: Any, **settings: Any) -> Any:
-    """Call a network with copies of its parameters, so that a later gradient is the one at these weights."""
-    if inspect.ismethod(module):
-        raise ComposeError("an entry point cannot be kept and trained through after its network was stepped")
-    assert isinstance(module, nn.Module)
-    copies = {k: p.clone() for k, p in module.named_parameters()}
-    return torch.func.functional_call(module, copies, args, settings)
-
-
-_known_parameters: dict[Any, frozenset[str]] = {}
-
-
-def _parameters(function: Callable[..., Any]) -> frozenset[str]:
-    if function not in _known_parameters:
-        _known_parameters[function] = frozenset(inspect.signature(function).parameters)
-    return _known_parameters[function]
-
-
-def _condition(text: str) -> Callable[[Clock], bool]:
-    if not text:
-        return lambda clock: True
-    code = compile(text, "<condition>", "eval")
-    return lambda clock: bool(eval(code, {"__builtins__": {}, **NUMBERS}, {"clock": clock}))  # our own text
-
-

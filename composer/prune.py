@@ -112,6 +112,7 @@ def prune(graph: Graph) -> Graph:
     )
     everything = set(reachable([*training_nodes, *extra, *(n for _, n in show)]))
     networks = {n: net for n, net in graph.networks.items() if n in networks_of(everything)}
+    phases = [replace(p, update=tuple(n for n in p.update if n in networks)) for p in phases]
     values = {name: node for name, node in graph.values.items() if node in everything}
     return replace(
         graph,

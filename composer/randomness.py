@@ -31,6 +31,7 @@ class Draws:
         self.run = 0
         self.fed: MutableMapping[str, Any] = {}
         self.taken: set[str] = set()
+        self.own: set[str] = set()  # what was drawn from a generator because nothing was fed
         self.record: dict[str, list[Any]] | None = None
         self.counts: dict[tuple[str, int], int] = {}
         self.generator = torch.Generator()
@@ -40,11 +41,13 @@ class Draws:
         self.iteration = iteration
         self.fed = {k: list(v) if isinstance(v, (list, tuple)) else v for k, v in (fed or {}).items()}
         self.taken = set()
+        self.own = set()
         self.counts = {}
         self.run = 0
 
     def seeded(self, name: str) -> torch.Generator:
         """A generator for the next draw called `name` in this run."""
+        self.own.add(name)
         key = (name, self.run)
         count = self.counts.get(key, 0)
         self.counts[key] = count + 1
@@ -116,18 +119,21 @@ class StateDraws:
         self.draws, self.name = draws, name
         self.seeded: torch.Generator | None = None
 
-    def _generator(self) -> torch.Generator:
+    def _generator(self, name: str) -> torch.Generator:
+        self.draws.own.add(name)
         if self.seeded is None:
             seed = seed_for(self.draws.seed, self.draws.iteration, self.draws.run, self.name)
             self.seeded = torch.Generator().manual_seed(seed)
         return self.seeded
 
     def uniform(self, name: str) -> float:
-        value = self.draws.given(f"{self.name}:{name}")
-        return float(torch.rand((), generator=self._generator()) if value is None else value)
+        full = f"{self.name}:{name}"
+        value = self.draws.given(full)
+        return float(torch.rand((), generator=self._generator(full)) if value is None else value)
 
     def integer(self, name: str, n: int) -> int:
-        value = self.draws.given(f"{self.name}:{name}")
+        full = f"{self.name}:{name}"
+        value = self.draws.given(full)
         if value is None:
-            return int(torch.randint(n, (), generator=self._generator()))
+            return int(torch.randint(n, (), generator=self._generator(full)))
         return int(value)

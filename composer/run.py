@@ -11,12 +11,16 @@ from typing import Any
 
 import torch
 
+import composer
 from composer import checkpoint, events, files, log, samples
 from composer.display import Display, open_display
+from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
 from composer.loop import Loop, Schedule
+from composer.program import Program
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data
 from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
+from composer.shapes import Shaped
 
 CHECKPOINT_EVERY = 500  # iterations
 
@@ -84,12 +88,14 @@ def run(settings: RunSettings, display: Display | None = None) -> Outcome:
 
 
 def _run(settings: RunSettings, device: torch.device, display: Display) -> Outcome:
-    program, preset = compile_program(settings, device)
-    data = prepare_data(settings, program)
-    program.epoch_length = data.epoch_length
+    shaped = read_graph(settings)
+    preset = shaped.graph.document.preset
+    data = prepare_data(settings, shaped.graph)  # before any network is made: a wrong folder is said at once
     display.note(first_line(data.words, preset, device))
     for note in data.notes:
         display.note(note)
+    program = Program(shaped, device=device, seed=settings.seed)
+    program.epoch_length = data.epoch_length
     folder = claim(program.graph.name, settings.out, settings.resume)
     _prepare_folder(folder, program, settings, data)
     found = _restore(folder, program, device)
@@ -118,23 +124,12 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
     return Outcome(folder.path, program.iteration, status)
 
 
-def compile_program(settings: RunSettings, device: torch.device) -> tuple[Any, str | None]:
-    """The program of the graph, and the preset it was made with: `demo` for demo data unless another was asked."""
-    import composer
-    from composer.document import load
-
+def read_graph(settings: RunSettings) -> Shaped:
+    """The graph with its shapes, under the preset `demo` for demo data unless another one was asked for."""
     preset = settings.preset
     if preset is None and not settings.data and "demo" in load(settings.graph).presets:
         preset = "demo"
-    program = composer.compile(
-        settings.graph,
-        preset=preset,
-        variants=settings.variants,
-        settings=settings.settings,
-        device=device,
-        seed=settings.seed,
-    )
-    return program, preset
+    return composer.check(settings.graph, preset=preset, variants=settings.variants, settings=settings.settings)
 
 
 def first_line(data: str, preset: str | None, device: torch.device) -> str:
@@ -143,7 +138,9 @@ def first_line(data: str, preset: str | None, device: torch.device) -> str:
     return f"data: {data}; preset: {preset or 'none'}; device: {name}"
 
 
-def write_samples(folder: RunFolder, program: Any, batches: Sequence[Mapping[str, torch.Tensor]], done: int) -> None:
+def write_samples(
+    folder: RunFolder, program: Program, batches: Sequence[Mapping[str, torch.Tensor]], done: int
+) -> None:
     """A sample grid of what the graph shows, of the same rows each time."""
     rows = sum(_rows(batch) for batch in batches)
     titles = {text: program.graph.name_of(node) for text, node in program.graph.show}
@@ -156,7 +153,7 @@ def _rows(batch: Mapping[str, torch.Tensor]) -> int:
     return max((len(value) for value in batch.values()), default=0)
 
 
-def _prepare_folder(folder: RunFolder, program: Any, settings: RunSettings, data: RunData) -> None:
+def _prepare_folder(folder: RunFolder, program: Program, settings: RunSettings, data: RunData) -> None:
     """Write what describes the run; when it is continued, check that it is the same run."""
     folder.remove_leftovers()
     same = {"seed": settings.seed, "data_identity": data.identity, "epoch_length": data.epoch_length}
@@ -182,12 +179,10 @@ def _with_blocks(graph: str, copies: Sequence[str]) -> str:
     """The text of a graph that runs the copies of the user's files instead of the files themselves."""
     if not copies:
         return graph
-    from composer.document import load, to_yaml
-
     return to_yaml(load("graph.yaml", text=graph, settings={"blocks": list(copies)}))
 
 
-def _restore(folder: RunFolder, program: Any, device: torch.device) -> dict[str, Any]:
+def _restore(folder: RunFolder, program: Program, device: torch.device) -> dict[str, Any]:
     """Put the program where the newest whole checkpoint left it, and cut the logs back to there."""
     newest = checkpoint.latest(folder.checkpoints)
     found: dict[str, Any] = {}
@@ -200,7 +195,7 @@ def _restore(folder: RunFolder, program: Any, device: torch.device) -> dict[str,
     return found
 
 
-def _schedule(settings: RunSettings, program: Any) -> Schedule:
+def _schedule(settings: RunSettings, program: Program) -> Schedule:
     training = program.training
     total = settings.iterations
     if total is None:

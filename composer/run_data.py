@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from composer.data import Dataset, Field, Stream, open_data
+from composer.data import Dataset, open_data
+from composer.nodes import Graph
 
 if TYPE_CHECKING:
     from composer.run import RunSettings
@@ -38,26 +39,18 @@ class RunData:
     score: Callable[[Any], Sequence[str]]
 
 
-def streams_of(program: Any) -> tuple[Stream, ...]:
-    """What the program asks of the data, as the data package knows it."""
-    return tuple(
-        Stream(stream.name, tuple(Field(f.name, f.kind, f.args, f.options, f.place) for f in stream.fields))
-        for stream in program.inputs.values()
-    )
-
-
-def prepare_data(settings: RunSettings, program: Any) -> RunData:
+def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
     """Open what `--data` names, or make the built-in demo data. Raises ComposeError for whatever does not fit."""
     if not settings.data:
-        return _demo(settings, program)
-    direction = settings.direction or "a2b"
-    dataset = open_data(settings.data, streams_of(program), direction=direction, seed=settings.seed)
+        return _demo(settings, graph)
+    streams, direction = graph.streams, settings.direction or "a2b"
+    dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed)
     shown = dataset.held_out or dataset
     if settings.test_data:
-        shown = open_data(settings.test_data, streams_of(program), direction=direction, seed=settings.seed)
+        shown = open_data(settings.test_data, streams, direction=direction, seed=settings.seed)
     workers = _workers() if settings.workers is None else settings.workers
     words = " ".join(settings.data)
-    return _assemble(words, dataset.describe(), dataset, shown, workers, program, lambda _: ())
+    return _assemble(words, dataset.describe(), dataset, shown, workers, graph, lambda _: ())
 
 
 def _assemble(
@@ -66,10 +59,10 @@ def _assemble(
     dataset: Dataset,
     shown: Dataset,
     workers: int,
-    program: Any,
+    graph: Graph,
     score: Callable[[Any], Sequence[str]],
 ) -> RunData:
-    batch = program.training.batch
+    batch = graph.training.batch
     loader = dataset.loader(batch, workers=workers)
     # Batches of the size the graph trains with: some methods pair the rows of a batch.
     fixed = shown.loader(batch, train=False, cache_bytes=0)
@@ -80,7 +73,7 @@ def _assemble(
         _digest(dataset),
         loader,
         workers,
-        program.training.epoch_iterations or loader.epoch_length,
+        graph.training.epoch_iterations or loader.epoch_length,
         samples,
         score,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import resource
 
 import pytest
 import torch
@@ -105,6 +106,20 @@ def test_a_full_disk_leaves_earlier_checkpoints_whole(tmp_path, monkeypatch):
     assert caught.value.errno == errno.ENOSPC
     assert "the disk is full" in str(explain(caught.value))
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert checkpoint.latest(tmp_path).iteration == 1
+
+
+def test_a_file_that_the_system_cuts_short_is_no_checkpoint(tmp_path):
+    checkpoint.save(tmp_path, 1, TENSORS, META)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            checkpoint.save(tmp_path, 2, {"large": torch.zeros(100_000)}, META)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
+    assert [c.iteration for c in checkpoint.saved(tmp_path)] == [1]
     assert checkpoint.latest(tmp_path).iteration == 1
 
 

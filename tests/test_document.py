@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from composer.errors import ComposeError, source_line
 from composer.scalars import read_scalar
 from composer.tree import Node
 
-EXAMPLES = int(os.environ.get("COMPOSER_FUZZ", "60"))  # of each property; thousands before a release
 ROOT = Path(__file__).resolve().parent.parent
 
 

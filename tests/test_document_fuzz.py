@@ -177,7 +177,7 @@ def test_a_graph_with_one_node_replaced_is_read_or_refused(text, data):
         "variants:\n  v:\n    drop:\n" + "\n".join(f"      - values.x{i}" for i in range(LARGEST_COUNT - 20)),
         MANY_VALUES + "variants:\n  v:\n    drop: [" + ", ".join(f"values.y{i}" for i in range(30)) + "]",
         "variants: {v: {drop: [" + "a." * 100_000 + "]}}\n" + "a:\n  " + "a." * 90 + "a: 1",
-        "a:\n" + "".join("  " * i + f"a: {{a.a: {{a: 1}}}}\n" + "  " * i + "b:\n" for i in range(1, 29)),
+        "a:\n" + "".join("  " * i + "a: {a.a: {a: 1}}\n" + "  " * i + "b:\n" for i in range(1, 29)),
         "values:\n" + "\n".join(f"  x{i}: 1" for i in range(4900)) + "\nvaluess:\n  " + "x" * 150 + ": 1",
     ],
     ids=itertools.count(),

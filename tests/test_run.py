@@ -328,17 +328,6 @@ def test_a_full_disk_is_one_message(tiny, tmp_path, monkeypatch, capsys):
     assert main([*words, "--resume"]) == 0
 
 
-def test_a_device_without_room_is_one_message(tiny, tmp_path, capsys):
-    graph, data = tiny
-    out = tmp_path / "out"
-    start(settings(graph, data, out=out, iterations=2))
-    (out / "log.jsonl").unlink()
-    (out / "log.jsonl").symlink_to("/dev/full")
-    assert main(["run", graph, "--data", *data, "--out", str(out), "--resume", "--workers", "0"]) == 2
-    assert "the disk is full while writing" in capsys.readouterr().err
-    assert checkpoint.latest(out / "checkpoints").iteration == 2
-
-
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), RuntimeError("can't allocate memory: 10 bytes")])
 def test_out_of_memory_says_what_to_lower(tiny, tmp_path, monkeypatch, error):
     graph, data = tiny

@@ -19,7 +19,7 @@ def font(text: str, *, size: float = SMALL, colour: str = "", bold: bool = False
     return f'<FONT POINT-SIZE="{size:g}"{ink}>{inner}</FONT>'
 
 
-def scene_dot(scene: Scene, direction: str = "LR") -> str:
+def scene_dot(scene: Scene, direction: str = "LR", clusters: bool = False) -> str:
     graph = Digraph("picture", node_attr={"fontname": FONT, "fontsize": f"{TEXT:g}", "color": INK, "fontcolor": INK,
                                           "height": "0", "width": "0"},
                     edge_attr={"fontname": FONT, "fontsize": f"{SMALL:g}", "fontcolor": GREY, "arrowsize": "0.6"})
@@ -27,7 +27,14 @@ def scene_dot(scene: Scene, direction: str = "LR") -> str:
                label=f"<{legend(scene)}>", labelloc="b", labeljust="c", bgcolor="white")
     kinds = {box.key: box.kind for box in scene.boxes}
     for box in scene.boxes:
-        graph.node(box.key, **node(box))
+        if box.kind != "term" or not clusters:
+            graph.node(box.key, **node(box))
+    for number, phase in enumerate(scene.phases if clusters else ()):
+        with graph.subgraph(name=f"cluster_{number}") as frame:
+            frame.attr(label=f"<{font(f'{number+1} {phase.label}', bold=True, size=TEXT)}{font(f' trains {phase.update}')}>", style="rounded", color=phase_colour(number), margin="6", penwidth="1.2", labelloc="b")
+            for box in scene.boxes:
+                if box.kind == "term" and box.phases == (number,):
+                    frame.node(box.key, **node(box))
     for arrow in scene.arrows:
         graph.edge(arrow.tail, arrow.head, **edge(arrow, kinds))
     return graph.source
@@ -52,6 +59,9 @@ def node(box: Box) -> dict[str, str]:
         case "draw":
             return {"label": f"<{font(box.title, italic=True)}<BR/>{font('~ ' + box.tag, colour=GREY)}>", "shape": "ellipse",
                     "style": "dotted", "margin": "0,0", **tip}
+        case "function" if len(box.title) <= 2:
+            return {"label": f"<{font(box.title, size=TEXT)}>", "shape": "circle", "color": GREY, "fixedsize": "true",
+                    "width": "0.17", "height": "0.17", "penwidth": "0.8", **tip}
         case "function":
             return {"label": f"<{font(box.title, colour=GREY)}>", "shape": "box", "style": "rounded", "color": GREY,
                     "penwidth": "0.6", "margin": "0.04,0.02", **tip}
@@ -62,15 +72,14 @@ def node(box: Box) -> dict[str, str]:
             second = f"<BR/>{font(box.detail, colour=ink)}" if box.detail else ""
             return {"label": f"<{first}{second}>", "shape": "box", "style": "rounded,filled", "fillcolor": colour,
                     "color": colour, "margin": "0.08,0.03", **tip}
-    tag = f"{font(box.tag, colour=GREY)} " if box.tag else ""
-    second = f"<BR/>{font(box.detail, colour=GREY)}" if box.detail else ""
-    return {"label": f"<{tag}{font(box.title, size=TEXT, italic=True)}{second}>", "shape": "plain", "margin": "0.02,0.01",
-            **tip}
+    lines = [font(box.title, size=SMALL if box.kind == "note" else TEXT, italic=True)] if box.title else []
+    lines += [font(box.detail, colour=GREY)] if box.detail else []
+    return {"label": f"<{'<BR/>'.join(lines)}>", "shape": "plain", "margin": "0.02,0.01", **tip}
 
 
 def edge(arrow: Arrow, kinds: dict[str, str]) -> dict[str, str]:
-    found = {"label": f"<{font(arrow.label, colour=GREY, italic=True)}>"} if arrow.label else {}
-    if kinds[arrow.head] == "value":
+    found = {}
+    if kinds[arrow.head] in ("value", "shape", "note"):
         found["arrowhead"] = "none"
     if not arrow.phases:
         return {**found, "style": "dashed", "color": GREY, "penwidth": "0.8"}

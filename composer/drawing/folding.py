@@ -163,8 +163,12 @@ class Folding:
             self.unit(self.key(node), node.op, node, name or node.name).texts[node.target] = None
         elif name or self.formulas.is_box(node):
             found = self.formulas.of(node)
-            self.unit(self.key(node), "value" if name else "function", node, name or found.text).texts[found.text] = None
-            self.connect(found.leaves, self.key(node), node, [])
+            made = self.key(node) if not name or not found.text else ("made", self.form(node, inside=False))
+            self.unit(made, "function" if found.text else "value", node, found.text or name)
+            self.connect(found.leaves, made, node, [])
+            if name and found.text:
+                self.unit(self.key(node), "value", node, name)
+                self.link(made, self.key(node), [node])
 
     def add_term(self, phase: Phase, term: Term) -> None:
         family = self.names.term(phase, term)

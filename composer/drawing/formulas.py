@@ -39,13 +39,8 @@ class Formulas:
         return node.op == "input" or self.graph.name_of(node) in self.graph.values
 
     def elided(self, node: Node) -> bool:
-        """Nodes of which nothing is shown: items, lists, stops, and a split of which only the items are used."""
-        if self.named(node):
-            return False
-        if node.op in ("item", "list", "stop"):
-            return True
-        consumers = self.consumers.get(node, [])
-        return node.op == "apply" and bool(consumers) and all(c is not None and c.op == "item" for c in consumers)
+        """Nodes of which nothing is shown: items, lists, stops. A stop is seen by the dashes of its arrow."""
+        return not self.named(node) and node.op in ("item", "list", "stop")
 
     def absorbed(self, node: Node) -> bool:
         """Functions that are shown in the text of the one formula that uses them."""
@@ -106,15 +101,10 @@ class Formulas:
         match node.op:
             case "arith":
                 return self._arithmetic(node)
-            case "item":
-                whole = node.args[0]
-                if self.elided(whole) and whole.op == "apply":
-                    return whole.target
-                return f"[{node.setting('number')}]" if self.named(whole) else ""
             case "grad":
                 return "gradient"
-            case "list" | "stop":
-                return node.op
+            case "item" | "list" | "stop":
+                return ""
         inner = [self.text(arg) for arg in node.args if self.absorbed(arg)]
         return node.target + (f"({', '.join(dict.fromkeys(inner))})" if inner else "")
 

@@ -41,21 +41,46 @@ class _Pictured:
         self.counted: set[str] = set()
 
     def scene(self) -> Scene:
-        boxes = [self.box(key, unit) for key, unit in self.units.items()]
+        boxes = {key: self.box(key, unit) for key, unit in self.units.items()}
+        extra: list[Box] = []
         arrows: list[Arrow] = []
         ranks = self.ranks()
+        results: dict[Any, Box] = {}  # the shapes of results without a name, which stand on their arrows
+        flows: dict[Any, set[int]] = {}
+
+        def add(kind: str, title: str, detail: str = "", tip: str = "") -> Box:
+            extra.append(Box(f"m{len(extra)}", kind, title, detail, tip=tip))
+            return extra[-1]
+
         for (tail, head), link in self.links.items():
+            start, end, phases = boxes[tail], boxes[head], tuple(sorted(link.phases))
             label = self.used(tail, head, link)
-            if self.units[tail].kind == "input" and ranks[head] - ranks[tail] > FAR:
-                original = boxes[list(self.units).index(tail)]
-                copy = Box(f"{self.keys[tail]}c{len(boxes)}", "copy", label or original.title, tip=original.tip)
-                boxes.append(copy)
-                arrows.append(Arrow(copy.key, self.keys[head], tuple(sorted(link.phases))))
+            if start.kind == "input" and ranks[head] - ranks[tail] > FAR:
+                arrows.append(Arrow(add("copy", label or start.title, tip=start.tip).key, end.key, phases))
                 continue
-            arrows.append(Arrow(self.keys[tail], self.keys[head], tuple(sorted(link.phases)), label))
+            if start.kind in ("network", "function") and end.kind != "value":
+                if tail not in results and (shape := self.result_shape(self.units[tail])):
+                    results[tail] = add("shape", "", shape)
+                if tail in results:
+                    flows.setdefault(tail, set()).update(phases)
+                    start = results[tail]
+            if label:
+                note = add("note", label)
+                arrows.append(Arrow(start.key, note.key, phases))
+                start = note
+            arrows.append(Arrow(start.key, end.key, phases))
+        arrows += [Arrow(boxes[tail].key, box.key, tuple(sorted(flows[tail]))) for tail, box in results.items()]
         used = {arrow.tail for arrow in arrows} | {arrow.head for arrow in arrows}
-        kept = [box for box in boxes if box.key in used or box.kind != "input"]
+        kept = [box for box in [*boxes.values(), *extra] if box.key in used or box.kind != "input"]
         return Scene(self.graph.name, self.graph.about, tuple(kept), tuple(arrows), self.phases(), self.notes())
+
+    def result_shape(self, unit: Unit) -> str:
+        """The shape of what a network gives, and of what a function gives where it is none of its arguments'."""
+        nodes = [m for m in unit.members if isinstance(m, Node)]
+        shape = shapes_text([self.shaped.types.get(node) for node in nodes])
+        if unit.kind == "function" and shape in [shapes_text([self.shaped.types.get(a)]) for n in nodes for a in n.args]:
+            return ""
+        return shape
 
     # -- words --------------------------------------------------------------------------------------------------
 
@@ -140,7 +165,8 @@ class _Pictured:
         family: Family = families[names[0][1]]
         if not family.variables:
             return family.label
-        for context in self.contexts[key]:
+        contexts = self.contexts[key]  # those with the family's own variables first: E[d] rather than E[s]
+        for context in sorted(contexts, key=lambda c: next(iter(c.values()))[0].variables != family.variables):
             variables = next(iter(context.values()))[0].variables
             written: list[str] = []
             for position in range(len(family.variables)):

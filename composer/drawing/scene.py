@@ -34,7 +34,6 @@ class Arrow:
     tail: str
     head: str
     phases: tuple[int, ...] = ()
-    label: str = ""
 
 
 @dataclass(frozen=True)

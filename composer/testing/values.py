@@ -25,8 +25,8 @@ def a_map(world: World, context: str) -> Formed | None:
 
 
 def like(world: World, context: str, one: Formed) -> Formed | None:
-    """Another value of the same kind."""
-    return world.some(context, lambda v: v.kind == one.kind)
+    """Another value of the same kind, or the same one."""
+    return world.some(context, lambda v: v.kind == one.kind) if one.kind.is_known else None
 
 
 def plain(world: World, context: str) -> Formed | None:
@@ -90,7 +90,7 @@ def features(world: World, context: str) -> tuple[Formed, str] | None:
 
 def noise(world: World, context: str) -> tuple[Formed, str] | None:
     one = plain(world, context)
-    if one is None or one.kind.sizes == (0,):
+    if one is None or not one.kind.is_known:
         return None
     text = world.choose(["normal_like({})", "uniform_like({}, -1, 1)"]).format(one.text)
     return Formed(text, one.kind), "draw"
@@ -142,7 +142,7 @@ def pool(world: World, context: str) -> tuple[Formed, str] | None:
 
 
 def ring(world: World, context: str) -> tuple[Formed, str] | None:
-    one = world.some(context, lambda v: v.kind.is_code and v.kind.sizes != (0,))
+    one = world.some(context, lambda v: v.kind.is_code)
     if one is None:
         return None
     size = world.number(2, 5)
@@ -193,7 +193,7 @@ def beside(world: World, context: str) -> tuple[Formed, str] | None:
 
 def stacked(world: World, context: str) -> tuple[Formed, str] | None:
     one = plain(world, context)
-    if one is None or one.kind.rows[0] > 2:
+    if one is None or not one.kind.is_known or one.kind.rows[0] > 2:
         return None
     other = world.some(context, lambda v: v.kind.is_real and v.kind.sizes == one.kind.sizes)
     assert other is not None
@@ -266,7 +266,7 @@ def derivative(world: World, context: str) -> Formed | None:
             return None
         score = made[0]
     kinds = {v.name: v.kind for v in world.values}
-    at = sorted(p for p in score.paths if kinds[p[0]].is_real and kinds[p[0]].sizes != (0,) and named(*p) != score.text)
+    at = sorted(p for p in score.paths if kinds[p[0]].is_real and kinds[p[0]].is_known and named(*p) != score.text)
     if not at:
         return None
     name, symbols = world.choose(at)

@@ -39,11 +39,16 @@ class Kind:
 
     @property
     def is_code(self) -> bool:
-        return self.word == "real" and not self.items and len(self.sizes) == 1
+        return self.word == "real" and not self.items and len(self.sizes) == 1 and self.is_known
 
     @property
     def is_real(self) -> bool:
         return self.word == "real" and not self.items
+
+    @property
+    def is_known(self) -> bool:
+        """Of known size; what layers inside a network give has the sizes (0,)."""
+        return self.sizes != (0,)
 
 
 @dataclass(frozen=True)

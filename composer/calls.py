@@ -1,0 +1,287 @@
+"""Calls inside expressions: networks, blocks, functions of the clock, special forms."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from composer import clock
+from composer.block import Block, catalogue, find_block
+from composer.errors import ComposeError, Place, Problem, nearest
+from composer.expression import Attribute, Call, Expression, Index, Name, Operation, kind_of, parse_expression, show
+from composer.index import Binding, base_name
+from composer.nodes import Layer, Node
+from composer.signature import parse_signature
+
+if TYPE_CHECKING:
+    from composer.elaborate import Elaborator
+
+Value = Any  # a constant of Python, or a Node
+
+# Calls that stand for an expression over others, by their parameters and meaning.
+COMPOSITES: dict[str, tuple[tuple[str, ...], str]] = {
+    "r1": (("score", "x"), "0.5 * square_norm(grad(score, x))"),
+    "gradient_penalty": (("score", "mix"), "unit_gradient(grad(score, mix))"),
+}
+SPECIAL = ("stop", "again", "grad", "average", "repeat")
+
+
+def read_call(elaborator: Elaborator, tree: Call, bound: Binding) -> Value:
+    function, entry, average = tree.function, "", False
+    if isinstance(function, Attribute):
+        function, entry = function.base, function.name
+    if isinstance(function, Call) and isinstance(function.function, Name) and function.function.id == "average":
+        if len(function.arguments) != 1 or function.keywords:
+            raise ComposeError("average(...) takes one network", function.at, "write average(G)(x)")
+        function, average = function.arguments[0], True
+    name = base_name(function)
+    if not isinstance(function, (Name, Index)):
+        raise ComposeError(f"'{show(function)}' cannot be called", tree.at, "call a network or a block by its name")
+    if name in elaborator.networks:
+        return _network_call(elaborator, tree, function, entry, average, bound)
+    if average:
+        raise ComposeError(f"unknown network '{name}'", function.at, nearest(name, elaborator.networks))
+    if entry or isinstance(function, Index):
+        raise ComposeError(f"unknown network '{name}'", function.at, nearest(name, elaborator.networks))
+    if name in SPECIAL:
+        return _special(elaborator, tree, name, bound)
+    if name in clock.FUNCTIONS or name in clock.NUMBERS:
+        found = _number_call(elaborator, tree, name, bound)
+        if found is not None:
+            return found
+    if name in COMPOSITES:
+        return _composite(elaborator, tree, name, bound)
+    block = find_block(name)
+    if block is None:
+        known = [*elaborator.networks, *catalogue(), *COMPOSITES, *clock.FUNCTIONS, *SPECIAL]
+        raise ComposeError(f"unknown block or network '{name}'", function.at, nearest(name, known))
+    return _block_call(elaborator, tree, block, bound)
+
+
+def _network_call(
+    elaborator: Elaborator, tree: Call, function: Expression, entry: str, average: bool, bound: Binding
+) -> Node:
+    name = base_name(function)
+    full = elaborator.indices.full_name(function, bound)
+    if full not in elaborator.networks[name]:
+        known = elaborator.networks[name]
+        remedy = nearest(full, known) if isinstance(function, Index) else f"write {known[0]}(...)"
+        raise ComposeError(f"unknown network '{full}'", function.at, remedy)
+    args, settings = _arguments(elaborator, tree, None, bound)
+    text = elaborator.text(tree, bound)
+    return elaborator.table.node("call", full, tree.at, text, args, settings, entry=entry, average=average)
+
+
+def _block_call(elaborator: Elaborator, tree: Call, block: Block, bound: Binding) -> Node:
+    text = elaborator.text(tree, bound)
+    if block.role == "module":
+        if elaborator.layers is None:
+            raise ComposeError(
+                f"block '{block.name}' owns weights and needs a name", tree.at,
+                f"declare a network, NAME: {{block: {block.name}}}, and call that",
+            )
+        args, settings = _arguments(elaborator, tree, block, bound)
+        name = _layer_name(elaborator, block.name)
+        elaborator.layers[name] = Layer(name, block.name, settings, tree.at)
+        return elaborator.table.node("layer", name, tree.at, text, args, {}, unique=True)
+    args, settings = _arguments(elaborator, tree, block, bound)
+    if block.role in ("draw", "state"):
+        if not elaborator.naming:
+            raise ComposeError(
+                f"'{block.name}' needs a name of its own", tree.at, f"write it on a line: NAME: {block.name}(...)"
+            )
+        return elaborator.table.node(block.role, block.name, tree.at, text, args, settings, name=elaborator.naming)
+    return elaborator.table.node("apply", block.name, tree.at, text, args, settings)
+
+
+def _layer_name(elaborator: Elaborator, name: str) -> str:
+    assert elaborator.layers is not None
+    wanted = elaborator.naming or name
+    if wanted not in elaborator.layers:
+        return wanted
+    number = 2
+    while f"{wanted}_{number}" in elaborator.layers:
+        number += 1
+    return f"{wanted}_{number}"
+
+
+def _arguments(elaborator: Elaborator, tree: Call, block: Block | None, bound: Binding) -> tuple[list[Node], dict[str, Any]]:
+    """Tensors in order, and settings by name, checked against the block."""
+    signature = parse_signature(block.signature) if block else None
+    limit = None if signature is None or signature.variadic else len(signature.inputs)
+    args: list[Node] = []
+    settings: dict[str, Any] = {}
+    positional: list[tuple[Expression, Value]] = []
+    for argument in tree.arguments:
+        found = elaborator.value(argument, bound)
+        is_tensor = isinstance(found, Node) and not found.scalar
+        if limit is None:
+            wants_tensor = is_tensor or (block is None and isinstance(found, Node))
+        else:
+            wants_tensor = len(args) < limit and not isinstance(found, (str, list, bool)) and not positional
+            if not is_tensor and wants_tensor and not _takes_number(block, len(args)):
+                wants_tensor = False
+        if wants_tensor:
+            args.append(elaborator.as_node(found, argument))
+        elif is_tensor and positional:
+            raise ComposeError(f"'{show(argument)}' stands after a setting", argument.at, "values come first")
+        else:
+            positional.append((argument, found))
+    names = [s.name for s in block.settings] if block else []
+    if block is None and positional:
+        # A network's entry point may take plain settings after its values (`G.features(a, taps)`).
+        settings["*"] = [_plain(elaborator, f, t) for t, f in positional]
+    else:
+        for (argument, found), name in zip(positional, names, strict=False):
+            settings[name] = _plain(elaborator, found, argument)
+        if len(positional) > len(names):
+            extra = positional[len(names)][0]
+            raise ComposeError(f"too many arguments for '{base_name(tree.function)}'", extra.at, _takes(block))
+    for name, expression in tree.keywords:
+        if name in settings:
+            raise ComposeError(f"'{name}' is given twice", expression.at)
+        found = elaborator.value(expression, bound)
+        if signature is not None and name not in names:
+            kinds = ["rows"] if block is not None and block.role == "draw" else [p.kind for p in signature.inputs]
+            if name in kinds:
+                if kinds.index(name) != len(args):
+                    raise ComposeError(f"'{name}' is given twice or too early", expression.at, "values go in order")
+                args.append(elaborator.as_node(found, expression))
+                continue
+        if block is not None and name not in names:
+            raise ComposeError(
+                f"no setting of {block.name} named '{name}'", expression.at, nearest(name, names) or _takes(block)
+            )
+        settings[name] = _plain(elaborator, found, expression)
+    if block is not None:
+        _check(elaborator, tree, block, args, settings)
+    return args, settings
+
+
+def _plain(elaborator: Elaborator, found: Value, tree: Expression) -> Any:
+    if isinstance(found, Node) and not found.scalar:
+        raise ComposeError(f"'{show(tree)}' is a value where a setting is needed", tree.at, "use a number or a param")
+    if isinstance(found, Node) and found.op == "number":
+        return found.setting("value")
+    return found
+
+
+def _check(elaborator: Elaborator, tree: Call, block: Block, args: list[Node], settings: Mapping[str, Any]) -> None:
+    from composer.schema import check_setting
+
+    places = {name: value.at for name, value in tree.keywords}
+    given = iter(tree.arguments[len(args) :])
+    for setting in block.settings:
+        if setting.name in settings and setting.name not in places:
+            places[setting.name] = next(given, tree).at
+    problems = []
+    for name, value in settings.items():
+        if not isinstance(value, Node):
+            problem = check_setting(block, name, value, places.get(name, tree.at))
+            if problem:
+                problems.append(problem)
+    for setting in block.settings:
+        if setting.required and setting.name not in settings:
+            problems.append(Problem(f"{block.name} needs '{setting.name}'", tree.at, _takes(block)))
+    signature = parse_signature(block.signature)
+    if not signature.variadic and len(args) < signature.required:
+        kinds = ", ".join(str(p) for p in signature.inputs if not p.optional)
+        fact = f"{block.name} needs {signature.required} values, got {len(args)}"
+        problems.append(Problem(fact, tree.at, f"it takes {kinds}"))
+    if problems:
+        raise ComposeError.together(problems)
+
+
+def _special(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:
+    count = {"stop": 1, "again": 1, "grad": 2}.get(name)
+    if count is None:
+        where = "in a chain" if name == "repeat" else "before the network's values: average(G)(x)"
+        raise ComposeError(f"'{name}' stands {where}", tree.at)
+    if len(tree.arguments) != count or tree.keywords:
+        raise ComposeError(f"{name} takes {count} value{'s' if count > 1 else ''}", tree.at)
+    args = [elaborator.node(a, bound) for a in tree.arguments]
+    text = elaborator.text(tree, bound)
+    if name == "again":
+        (one,) = args
+        return elaborator.table.node(
+            one.op, one.target, tree.at, text, one.args, dict(one.settings),
+            entry=one.entry, average=one.average, name=one.name, unique=True,
+        )
+    return elaborator.table.node(name, "", tree.at, text, args)
+
+
+def _composite(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:
+    parameters, meaning = COMPOSITES[name]
+    if len(tree.arguments) != len(parameters) or tree.keywords:
+        raise ComposeError(f"{name} takes ({', '.join(parameters)})", tree.at)
+    given = dict(zip(parameters, tree.arguments, strict=True))
+    template = parse_expression(meaning, tree.at)
+    return elaborator.value(_substitute(template, given, tree.at), bound)
+
+
+def _number_call(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:
+    found = [elaborator.value(a, bound) for a in tree.arguments]
+    named = {k: elaborator.value(v, bound) for k, v in tree.keywords}
+    everything = [*found, *named.values()]
+    if any(isinstance(f, Node) and f.op != "clock" for f in everything):
+        if name in catalogue():  # a block of the same name: log(x), linear(code, 8)
+            return None
+        raise ComposeError(f"{name} is for numbers and the clock, not for tensors", tree.at)
+    if name in clock.NUMBERS:
+        if any(isinstance(f, Node) for f in everything):
+            texts = [f.target if isinstance(f, Node) else repr(f) for f in found]
+            return elaborator.table.node("clock", f"{name}({', '.join(texts)})", tree.at, elaborator.text(tree, bound))
+        try:
+            return clock.NUMBERS[name](*found, **named)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ComposeError(f"'{show(tree)}' has no value: {error}", tree.at) from None
+    for key, value in [*((None, f) for f in found), *named.items()]:
+        if isinstance(value, (str, list)):
+            raise ComposeError(f"{name}: {key or 'an argument'} is {kind_of(value)}, no number", tree.at)
+    try:
+        probe = clock.Clock(0, 1)
+        plain = [1 if isinstance(f, Node) else f for f in found]
+        getattr(probe, name)(*plain, **{k: 1 if isinstance(v, Node) else v for k, v in named.items()})
+    except TypeError as error:
+        raise ComposeError(f"{name}: {str(error).split(') ')[-1]}", tree.at, _usage(name)) from None
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
+        raise ComposeError(f"'{show(tree)}' has no value: {error}", tree.at) from None
+    texts = [_source(f) for f in found] + [f"{k}={_source(v)}" for k, v in named.items()]
+    return elaborator.table.node("clock", f"clock.{name}({', '.join(texts)})", tree.at, elaborator.text(tree, bound))
+
+
+def _usage(name: str) -> str:
+
+    parameters = list(inspect.signature(getattr(clock.Clock, name)).parameters.values())[1:]
+    words = [p.name if p.default is inspect.Parameter.empty else f"{p.name}={p.default}" for p in parameters]
+    return f"write {name}({', '.join(words)})"
+
+
+def _source(value: Value) -> str:
+    return value.target if isinstance(value, Node) else repr(value)
+
+
+def _takes(block: Block | None) -> str:
+    if block is None:
+        return ""
+    return f"settings of {block.name}: " + (", ".join(s.name for s in block.settings) or "none")
+
+
+def _takes_number(block: Block | None, position: int) -> bool:
+    """Whether a number may stand for the tensor at `position`: arithmetic-like inputs without sizes."""
+    if block is None:
+        return True
+    port = parse_signature(block.signature).inputs[position]
+    return port.axes is None
+
+
+def _substitute(tree: Expression, given: Mapping[str, Expression], at: Place) -> Expression:
+    match tree:
+        case Name() if tree.id in given:
+            return given[tree.id]
+        case Call():
+            return Call(at, tree.function, tuple(_substitute(a, given, at) for a in tree.arguments), tree.keywords)
+        case Operation():
+            return Operation(at, tree.operator, tuple(_substitute(o, given, at) for o in tree.operands))
+    return tree

@@ -1,0 +1,216 @@
+"""Reading `networks`: blocks with settings, chains of layers, graphs of layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from composer.block import Block, catalogue, look_up
+from composer.document import Leaf, plain
+from composer.document import Mapping as Tree
+from composer.document import Sequence as Items
+from composer.elaborate import Broken, Elaborator, Value
+from composer.errors import ComposeError, Place, Problem
+from composer.expression import Call as CallTree
+from composer.expression import Expression, Name, parse_expression, show
+from composer.index import Binding
+from composer.nodes import Call, Layer, Network, Node, Wiring, reachable
+from composer.reading import Definition, expand_section, expression_of, families, leaf_text, read_call
+
+if TYPE_CHECKING:
+    from composer.graph import Builder
+
+NETWORK_KEYS = ("block", "chain", "inputs", "values", "output", "init", "frozen", "weights", "mode")
+
+
+def read_networks(builder: Builder) -> None:
+    builder.network_definitions = expand_section(builder.root.get("networks"), builder.indices, builder.problems)
+    for definition in builder.network_definitions:
+        base = definition.name.partition("[")[0]
+        builder.network_names.setdefault(base, []).append(definition.name)
+        if base in catalogue():
+            problem = Problem(f"network '{base}' has the name of a block", definition.place, "choose another name")
+            builder.problems.append(problem)
+
+
+def read_network_bodies(builder: Builder) -> None:
+    for definition in builder.network_definitions:
+        try:
+            builder.networks[definition.name] = read_network(builder, definition)
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+        except Broken:
+            pass  # reported where it stands
+        builder.patterns[definition.name] = definition.pattern
+
+
+def read_network(builder: Builder, definition: Definition) -> Network:
+    body, bound = definition.item, definition.bound
+    if not isinstance(body, Tree):
+        raise ComposeError(f"network '{definition.name}' needs a mapping", definition.place, "{block: NAME, ...}")
+    init_item = body.get("init")
+    init = Call("default")
+    if isinstance(init_item, Leaf):
+        text = builder.evaluated(init_item, bound)
+        name, args, settings = read_call(str(text), init_item.place, lambda tree: builder.constant(tree, bound))
+        init = Call(name, args, settings)
+    block, settings, wiring = "", {}, None
+    if body.get("block") is not None:
+        block = str(builder.evaluated(body.get("block"), bound))
+        settings = block_settings(builder, look_up_at(block, body.get("block").place), body, bound)
+    elif body.get("chain") is not None:
+        wiring = read_chain(builder, body, bound)
+    else:
+        wiring = read_wiring(builder, body, bound)
+    frozen = body.get("frozen")
+    mode = body.get("mode")
+    weights = body.get("weights")
+    return Network(
+        definition.name, block, settings, wiring, init,
+        bool(builder.evaluated(frozen, bound)) if frozen is not None else False,
+        str(builder.evaluated(mode, bound)) if mode is not None else "",
+        str(builder.evaluated(weights, bound)) if weights is not None else "",
+        definition.place,
+    )
+
+
+def block_settings(builder: Builder, block: Block, body: Tree, bound: Binding) -> dict[str, Any]:
+    from composer.schema import check_setting
+
+    settings: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, item in body.items:
+        name = str(key.value)
+        if (name in NETWORK_KEYS and block.setting(name) is None) or name == "block":
+            continue
+        if name == "init":
+            continue
+        try:
+            value = builder.evaluated(item, bound)
+        except ComposeError as error:
+            problems.extend(error.problems)
+            continue
+        problem = check_setting(block, name, value, item.place)
+        if problem:
+            problems.append(problem)
+        settings[name] = value
+    for setting in block.settings:
+        if setting.required and setting.name not in settings:
+            problems.append(Problem(f"block '{block.name}' needs '{setting.name}'", body.place))
+    if problems:
+        raise ComposeError.together(problems)
+    return settings
+
+
+def read_chain(builder: Builder, body: Tree, bound: Binding) -> Wiring:
+    layers: dict[str, Layer] = {}
+    reader = Elaborator(
+        builder.table, builder.indices, lambda n, at: builder.constants.get(n), lambda: list(builder.constants),
+        families(list(builder.constants)), {}, layers=layers,
+    )
+    chain = body.get("chain")
+    if not isinstance(chain, Items) or not chain.items:
+        raise ComposeError("a chain is a list of layers", body.place, "chain: [conv(64), ...] on lines of their own")
+    first = builder.table.node("input", "x", body.place, "x", unique=True)
+    node = first
+    for number, item in enumerate(chain.items):
+        node = read_link(builder, reader, expression_of(item), node, bound, str(number))
+    return Wiring((first,), layers, (node,))
+
+
+def read_link(builder: Builder, reader: Elaborator, tree: Expression, node: Node, bound: Binding, naming: str) -> Node:
+    if not isinstance(tree, CallTree) or not isinstance(tree.function, Name):
+        raise ComposeError(f"'{show(tree)}' is no layer", tree.at, "write conv(64, kernel=3)")
+    if tree.function.id == "repeat":
+        if len(tree.arguments) < 2:
+            raise ComposeError("repeat takes a number and layers", tree.at, "repeat(9, residual())")
+        times = reader.constant(tree.arguments[0], bound)
+        if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 1000:
+            raise ComposeError(f"cannot repeat {times!r} times", tree.at, "use a whole number from 0 to 1000")
+        for round_number in range(times):
+            for position, inner in enumerate(tree.arguments[1:]):
+                name = f"{naming}_{round_number}" + (f"_{position}" if len(tree.arguments) > 2 else "")
+                node = read_link(builder, reader, inner, node, bound, name)
+        return node
+    reader.naming = naming
+    hole = Name(tree.at, " ")
+    outer, inner_lookup = reader.lookup, node
+    reader.lookup = lambda n, at: inner_lookup if n == " " else outer(n, at)
+    try:
+        return reader.node(CallTree(tree.at, tree.function, (hole, *tree.arguments), tree.keywords), bound)
+    finally:
+        reader.lookup = outer
+
+
+def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
+    layers: dict[str, Layer] = {}
+    local: dict[str, Node] = {}
+    names = body.get("inputs")
+    if names is None or body.get("values") is None or body.get("output") is None:
+        raise ComposeError(
+            "a network has a block, a chain, or inputs, values and output", body.place, "{block: NAME, ...}"
+        )
+    written = plain(names)
+    for name in written if isinstance(written, list) else [n.strip() for n in str(written).split(",")]:
+        local[str(name)] = builder.table.node("input", str(name), names.place, str(name), unique=True)
+    inputs = tuple(local.values())
+    found = expand_section(body.get("values"), builder.indices, builder.problems, bound)
+    definitions = {d.name: d for d in found}
+    active: list[str] = []
+
+    def lookup(name: str, at: Place) -> Value | None:
+        if name in local:
+            return local[name]
+        if name in definitions:
+            if name in active:
+                raise ComposeError(f"values need each other in a circle: {' -> '.join([*active, name])}", at)
+            return resolve(name)
+        return builder.constants.get(name)
+
+    def resolve(name: str) -> Node:
+        definition = definitions[name]
+        active.append(name)
+        naming, reader.naming = reader.naming, name.replace("[", "_").replace("]", "").replace(",", "_")
+        try:
+            tree = expression_of(definition.item)
+            if definition.part is not None:
+                whole = f"{definition.pattern}|{sorted(definition.bound.items())}"
+                if whole not in local:
+                    local[whole] = reader.node(tree, definition.bound)
+                one = local[whole]
+                text = f"{one.text}[{definition.part}]"
+                node = builder.table.node(
+                    "item", "", definition.place, text, [one], {"number": definition.part}
+                )
+            else:
+                node = reader.node(tree, definition.bound)
+        finally:
+            active.pop()
+            reader.naming = naming
+        local[name] = node
+        return node
+
+    everything = [*local, *definitions, *builder.constants]
+    reader = Elaborator(
+        builder.table, builder.indices, lookup, lambda: everything, families(everything), {}, layers=layers
+    )
+    for name in definitions:
+        if name not in local:
+            resolve(name)
+    output = body.get("output")
+    text = leaf_text(output)
+    trees = parse_expression(f"[{text}]", output.place.within(-1, len(text) + 1))
+    outputs = tuple(reader.node(t, bound) for t in trees.items)  # type: ignore[attr-defined]
+    values = {n: v for n, v in local.items() if n in definitions}
+    used = set(reachable(list(outputs)))
+    kept = {n.target for n in used if n.op == "layer"}
+    for name, value in values.items():
+        if value not in used:
+            builder.warnings.append(Problem(f"value '{name}' of the network is not used", definitions[name].place))
+    return Wiring(inputs, {n: layer for n, layer in layers.items() if n in kept}, outputs, values)
+
+
+def look_up_at(name: str, place: Place) -> Block:
+    try:
+        return look_up(name)
+    except ComposeError as error:
+        raise ComposeError(error.fact, place, error.remedy) from None

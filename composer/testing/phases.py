@@ -1,0 +1,193 @@
+"""Random phases, terms, optimizers and averages over the values of a world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from composer.testing.values import called, derivative, like
+from composer.testing.world import Formed, Net, Value, World
+
+GOALS = ("real", "fake", "fool")
+MODES = ("least_squares", "bce", "hinge", "wasserstein")
+
+
+def add_phases(world: World) -> dict[str, Any]:
+    """One to three phases. Each updates some networks and mostly asks for terms that reach them."""
+    found: dict[str, Any] = {}
+    nets = [n for n in world.networks if n.trained]
+    for number in range(world.number(1, 3)):
+        updated = [world.choose(nets)]
+        for _ in range(world.number(0, 2)):
+            other = world.choose(nets)
+            updated += [other] if other not in updated else []
+        context = "d" if world.indexed and world.maybe(5) else ""
+        name = f"p{number + 1}" + (f"[{context}]" if context else "")
+        found[name] = _phase(world, updated, context)
+    return found
+
+
+def _phase(world: World, updated: list[Net], context: str) -> dict[str, Any]:
+    terms: dict[str, Any] = {}
+    for number in range(world.number(1, 3)):
+        # A phase over an index has it bound; any other index in a term is summed.
+        inner = context if context and world.maybe() else world.context()
+        loss = _loss(world, updated, inner) or _fallback(world, updated, inner)
+        text = f"{_weight(world, inner)}{loss.text}"
+        reached = [n for n in updated if n.pattern in loss.networks]
+        if len(updated) > 1 and reached and world.maybe(4):
+            terms[f"t{number + 1}"] = {"loss": text, "into": world.choose(reached).pattern}
+        else:
+            terms[f"t{number + 1}"] = text
+    phase: dict[str, Any] = {"update": ", ".join(n.pattern for n in updated), "minimize": terms}
+    if world.maybe(5):
+        first = [world.some(world.context() if not context else context, _calls) for _ in range(world.number(1, 2))]
+        texts = [one.text for one in first if one is not None]
+        if texts:
+            phase["first"] = ", ".join(texts)
+    if world.maybe(3):
+        key, value = world.choose(
+            [
+                ("every", 2),
+                ("when", "=iteration % 3 == 2"),
+                ("when", "=iteration < 2 or iteration == 3"),
+                ("step", "=iteration % 2 == 0"),
+                ("repeat", 2),
+                ("from", 1),
+                ("until", 3),
+            ]
+        )
+        phase[key] = value
+        if key == "repeat":
+            phase["batch"] = world.choose(["same", "new"])
+    return phase
+
+
+def _calls(value: Value) -> bool:
+    return value.op == "call"
+
+
+def _weight(world: World, context: str) -> str:
+    """The scalar factors of a term."""
+    stopped = world.some(context, lambda v: v.kind.is_real and v.kind.is_known) if world.maybe(8) else None
+    if stopped is not None:
+        return f"stop(mean_square({stopped.text})) * "
+    return world.choose(["", "0.5 * ", "weight * ", "linear(1, 0, over=4) * ", "-0.1 * ", "warmup(3) * ", "0 * "])
+
+
+def _fallback(world: World, updated: list[Net], context: str) -> Formed:
+    """A term that always exists: a call of an updated network."""
+    net = world.choose(updated)
+    args = [world.some(context, lambda v, sizes=sizes: v.kind.is_real and v.kind.sizes == sizes) for sizes in net.takes]
+    assert all(a is not None for a in args), "a network is made for values that exist"
+    made = called(world, context, net, [a for a in args if a is not None])
+    return made.over(f'adversarial({made.text}, "real", mode="bce")')
+
+
+def _loss(world: World, updated: list[Net], context: str) -> Formed | None:
+    """A loss, mostly one that reaches a network of `updated`."""
+    patterns = {n.pattern for n in updated}
+
+    def wanted(value: Value) -> bool:
+        return bool(value.networks & patterns)
+
+    return world.choose(LOSSES)(world, updated, context, wanted)
+
+
+def _judged(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    goal, mode = world.choose(GOALS), world.choose(MODES)
+    one = world.some(context, lambda v: wanted(v) and (v.kind.is_real or v.kind.is_list))
+    return None if one is None else one.over(f'adversarial({one.text}, "{goal}", mode="{mode}")')
+
+
+def _call(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    made = _fallback(world, updated, context)
+    return made
+
+
+def _inner(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    """Some network called on a value that leads to an updated one."""
+    sizes = [n.takes for n in world.networks]
+    one = world.some(context, lambda v: wanted(v) and v.kind.is_real and (v.kind.sizes,) in sizes)
+    if one is None:
+        return None
+    net = world.choose([n for n in world.networks if n.takes == (one.kind.sizes,)])
+    made = called(world, context, net, [one])
+    return made.over(f'adversarial({made.text}, "fool")')
+
+
+def _distance(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    one = world.some(context, lambda v: wanted(v) and v.kind.is_real)
+    other = like(world, context, one) if one else None
+    if one is None or other is None:
+        return None
+    return one.over(f"{world.choose(['l1', 'l2', 'charbonnier', 'huber'])}({one.text}, {other.text})", None, other)
+
+
+def _size(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    one = world.some(context, lambda v: wanted(v) and v.kind.is_real)
+    return None if one is None else one.over(f"mean_square({one.text})")
+
+
+def _spread(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    one = world.some(context, lambda v: wanted(v) and v.kind.is_code)
+    other = like(world, context, one) if one else None
+    return None if one is None or other is None else one.over(f"kl_standard_normal({one.text}, {other.text})", None, other)
+
+
+def _sum(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    one, other = _size(world, updated, context, wanted), _size(world, updated, context, lambda v: True)
+    return None if one is None or other is None else one.over(f"({one.text} + 0.5 * {other.text})", None, other)
+
+
+def _matched(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    one = world.some(context, lambda v: wanted(v) and v.kind.is_list)
+    other = world.some(context, lambda v: one is not None and v.kind == one.kind)
+    if one is None or other is None or not all(i.is_known for i in one.kind.items):
+        return None
+    return one.over(f"feature_matching({one.text}, stop({other.text}))")
+
+
+def _penalty(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    """A penalty on a gradient."""
+    found = derivative(world, context)
+    if found is None:
+        return None
+    inner = found.text.removeprefix("grad(")[:-1]
+    # A vanishing gradient has no finite derivative of its length: the last form adds a little to it.
+    return found.over(
+        world.choose([f"r1({inner})", f"square_norm({found.text})", f"unit_gradient({found.text}, eps=0.01)"])
+    )
+
+
+LOSSES = (_judged, _call, _call, _inner, _distance, _distance, _size, _spread, _sum, _matched, _penalty, _penalty)
+
+
+def add_optimizers(world: World) -> dict[str, Any]:
+    """Groups. The numbers added to denominators are large, so that gradients that are zero but for rounding stay so."""
+    kinds: list[dict[str, Any]] = [
+        {"adam": {"lr": 0.01, "betas": [0.5, 0.999], "eps": 1e-3}},
+        {"sgd": {"lr": 0.02}},
+        {"sgd": {"lr": 0.02, "momentum": 0.9}},
+        {"rmsprop": {"lr": 0.01, "eps": 1e-2}},
+        {"adamw": {"lr": 0.01, "eps": 1e-3, "weight_decay": 0.1}},
+    ]
+    more: list[dict[str, Any]] = [
+        {}, {"clip_norm": 0.1}, {"clip_value": 0.01}, {"clip_weights": 0.3}, {"weight_decay": 0.1}, {"restart": 2},
+        {"learning_rate": "linear(1, 0.1, over=3)"},
+    ]  # fmt: skip
+    groups = {"default": {**world.choose(kinds), **world.choose(more)}}
+    if len(world.networks) > 1 and world.maybe(3):
+        own = [n for n in world.networks if world.maybe(2)] or world.networks[:1]
+        if len(own) < len(world.networks):
+            groups["some"] = {"networks": ", ".join(n.pattern for n in own), **world.choose(kinds), **world.choose(more)}
+    return groups
+
+
+def add_averages(world: World) -> dict[str, Any]:
+    found = dict(world.averages)
+    options: list[Any] = [0.9, {"decay": 0.5, "from": 2}, {"decay": 0.9, "buffers": "copy"}, {"decay": 0.9, "mode": "eval"}]
+    for net in world.networks:
+        if net.pattern in found or world.maybe(4):
+            found[net.pattern] = world.choose(options)
+    return found

@@ -1,0 +1,119 @@
+"""Hypothesis strategies: random valid graphs, blocks with settings.
+
+    @given(graphs())
+    def test_something(text):
+        program = composer.compile("random", text=text)
+
+The graphs are built from the catalogue, with networks in all three forms, indices, draws, states, lifetimes, several
+phases, penalties on gradients and averages; images have 8 or 16 pixels and networks a width of 2, so that an iteration
+takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from composer.block import Block, Setting, catalogue
+from composer.testing.phases import add_averages, add_optimizers, add_phases
+from composer.testing.values import add_value, call
+from composer.testing.world import Kind, Value, World
+
+LARGEST = 4  # how far above its smallest value an unbounded whole number goes
+
+
+@st.composite
+def graphs(draw: st.DrawFn, *, most_values: int = 8) -> str:
+    """The text of a random valid graph, with up to about `most_values` lines of values."""
+    indexed = draw(st.booleans())
+    world = World(draw, indexed, draw(st.integers(1, 4)), draw(st.sampled_from([8, 16])))
+    inputs = _inputs(world)
+    _first_calls(world)
+    for _ in range(world.number(0, most_values)):
+        add_value(world)
+    phases = add_phases(world)
+    if not any(n.trained for n in world.networks):
+        raise AssertionError("every world has a network that is trained")
+    graph: dict[str, Any] = {"composer": 1, "name": "random", "params": {"size": world.size, "weight": 2}}
+    if indexed:
+        graph["index"] = {"d": ["a", "b"], "s,t": [["a", "b"], ["b", "a"]]}
+    graph |= {"inputs": inputs, "networks": world.network_lines, "values": world.value_lines}
+    if world.lifetime:
+        graph["lifetime"] = world.lifetime
+    graph |= {"phases": phases, "optimizers": add_optimizers(world)}
+    averages = add_averages(world)
+    if averages:
+        graph["averages"] = averages
+    graph["training"] = {"iterations": 6, "batch": world.batch}
+    if world.maybe(3):
+        graph["training"]["epoch_iterations"] = 2
+    if world.maybe(3):
+        graph["training"]["learning_rate"] = "constant_then_linear(1, 2)"
+    graph["show"] = _show(world)
+    return str(yaml.safe_dump(graph, sort_keys=False, width=1000))
+
+
+def _inputs(world: World) -> dict[str, Any]:
+    """One stream of pairs, or one stream for each domain."""
+    kind = Kind((3, world.size, world.size))
+    if world.indexed:
+        world.values.append(Value("x", "d", kind, "input"))
+        return {"domain[d]": {"x[d]": "image(3, size, size)"}}
+    for name in ("x", "y"):
+        world.values.append(Value(name, "", kind, "input"))
+    return {"pair": {"x": "image(3, size, size)", "y": "image(3, size, size)"}}
+
+
+def _first_calls(world: World) -> None:
+    """Values that networks make, until one of them is trained."""
+    for _ in range(20):
+        context = world.context()
+        made = call(world, context)
+        if made is not None:
+            world.define(world.new_name(), context, *made)
+        if any(n.trained for n in world.networks):
+            return
+    raise AssertionError("one network in eight is frozen; twenty in a row are not")
+
+
+def _show(world: World) -> list[str]:
+    texts = [world.refer(v, "").text for v in world.values if v.kind.is_map]
+    return texts[:3]
+
+
+def settings_of(block: Block) -> st.SearchStrategy[dict[str, Any]]:
+    """Valid settings of a block: the required ones, and any of the others."""
+    required = {s.name: values_of(s) for s in block.settings if s.required}
+    optional = {s.name: values_of(s) for s in block.settings if not s.required and s.type != "any"}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+def values_of(setting: Setting) -> st.SearchStrategy[Any]:
+    """Valid values of a setting, small ones first."""
+    one: st.SearchStrategy[Any]
+    if setting.choices:
+        one = st.sampled_from(setting.choices)
+    elif setting.type == "bool":
+        one = st.booleans()
+    elif setting.type == "int":
+        low = int(setting.low if setting.low is not None else 0)
+        high = min(low + LARGEST, int(setting.high)) if setting.high is not None else low + LARGEST
+        one = st.integers(low, high)
+    elif setting.type == "float":
+        low_share = setting.low if setting.low is not None else 0.0
+        one = st.floats(low_share, min(setting.high if setting.high is not None else low_share + 1, low_share + 1))
+    else:
+        one = st.just(setting.default)  # texts and lists have a meaning that their block knows
+    return st.one_of(st.none(), one) if setting.optional else one
+
+
+@st.composite
+def blocks(draw: st.DrawFn, *, role: str | None = None) -> tuple[Block, dict[str, Any]]:
+    """A block of the catalogue (of a role: module, function, loss, draw, state) with valid settings."""
+    import composer.blocks  # noqa: F401  # registers the bundled ones
+
+    offered = sorted((b for b in catalogue().values() if role in (None, b.role)), key=lambda b: b.name)
+    block = draw(st.sampled_from(offered))
+    return block, draw(settings_of(block))

@@ -1,0 +1,134 @@
+"""The entries of a mapping's sections: what one recorded array is in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from composer.errors import ComposeError, Place
+from composer.expression import Expression
+from composer.tree import Leaf, Node, plain
+from composer.tree import Mapping as MappingNode
+
+from .formula import Scope, fill, parse, references, value_of
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A recorded draw is our draw `to`, or with `numbers` a list of single draws, of which `drop` are none."""
+
+    to: str
+    numbers: bool = False
+    drop: Any = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A recorded array is what `tree` says. `reason`: why the graph does not have it in this case."""
+
+    tree: Expression
+    reason: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        return references(self.tree)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A recorded array is what the trained model's translation `name` makes of recorded arrays."""
+
+    name: str
+    inputs: Mapping[str, str]  # our input ("" = the only one) -> array
+    rows: int | None = None  # how many rows of them
+    draws: str = ""  # arrays that start so are its draws
+
+
+EMPTY = MappingNode((), Place("mapping"))
+
+
+def as_mapping(node: Node | None) -> MappingNode:
+    if not isinstance(node, MappingNode):
+        raise ComposeError("a mapping is needed here", node.place if node else None)
+    return node
+
+
+def as_text(node: Node) -> str:
+    if not isinstance(node, Leaf) or node.value is None:
+        raise ComposeError("a text is needed here", node.place)
+    return node.text
+
+
+def worked_out(node: Node, scope: Scope, more: Mapping[str, Any] | None = None) -> Any:
+    """A list or a mapping as it is written, a text as the expression it is."""
+    if not isinstance(node, Leaf):
+        return plain(node)
+    return value_of(parse(node.value, node.place), scope, more=more)
+
+
+def loops(node: Node | None, scope: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """`scope` with each combination of the values of a `for:`, the first name slowest."""
+    pairs = list(as_mapping(node)) if node is not None else []
+
+    def bind(number: int, scope: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if number == len(pairs):
+            yield scope
+            return
+        key, values = pairs[number]
+        names = [name.strip() for name in key.text.split(",")]
+        for item in worked_out(values, scope):
+            items = item if len(names) > 1 else [item]
+            if not isinstance(items, list) or len(items) != len(names):
+                raise ComposeError(f"'{key.text}' are {len(names)} names, and {item} is not as many", key.place)
+            yield from bind(number + 1, {**scope, **dict(zip(names, items, strict=True))})
+
+    yield from bind(0, scope)
+
+
+def read_reading(node: Node, scope: Scope) -> Reading:
+    """`EXPRESSION`, or `{is: EXPRESSION, weight: EXPRESSION, otherwise: EXPRESSION}`: with a weight of 0 the graph
+    leaves the term out; the array is then what `otherwise` says, or not compared."""
+    if isinstance(node, Leaf):
+        return Reading(_expression(node, scope))
+    group = as_mapping(node)
+    weight, otherwise, chosen = group.get("weight"), group.get("otherwise"), group.get("is")
+    if chosen is None:
+        raise ComposeError("'is' is missing", group.place)
+    if weight is not None and worked_out(weight, scope) == 0:
+        if otherwise is None:
+            return Reading(_expression(chosen, scope), "the weight is 0 and the graph leaves it out")
+        chosen = otherwise
+    return Reading(_expression(chosen, scope))
+
+
+def _expression(node: Node, scope: Scope) -> Expression:
+    if isinstance(node, Leaf) and isinstance(node.value, str):
+        return parse(fill(node.value, scope, node.place), node.place)
+    return parse(plain(node), node.place)
+
+
+def read_draw(node: Node, scope: Scope) -> Draw:
+    """`OUR NAME`, or `{to: OUR NAME, as: numbers, drop: -1}`."""
+    if isinstance(node, Leaf):
+        return Draw(fill(as_text(node), scope, node.place))
+    group = as_mapping(node)
+    to, drop = group.get("to"), group.get("drop")
+    if to is None:
+        raise ComposeError("'to' is missing", group.place)
+    return Draw(fill(as_text(to), scope, to.place), group.get("as") is not None, None if drop is None else plain(drop))
+
+
+def read_use(node: Node, scope: Scope) -> Use:
+    """`{as: TRANSLATION, of: ARRAY or {INPUT: ARRAY}, rows: N, draws: START OF NAMES}`."""
+    group = as_mapping(node)
+    name, of, rows, draws = (group.get(key) for key in ("as", "of", "rows", "draws"))
+    if name is None or of is None:
+        raise ComposeError("a translation needs 'as' and 'of'", group.place)
+    inputs = {"": of} if isinstance(of, Leaf) else {key.text: node for key, node in as_mapping(of)}
+    return Use(
+        fill(as_text(name), scope, name.place),
+        {key: fill(as_text(node), scope, node.place) for key, node in inputs.items()},
+        None if rows is None else int(worked_out(rows, scope)),
+        "" if draws is None else fill(as_text(draws), scope, draws.place),
+    )
