@@ -1,8 +1,8 @@
 """Composer: image-to-image translation methods as graph files.
 
-    program = composer.compile("graphs/METHOD.yaml", preset="demo")
-    program.step(batch)
-    program.translate(images, "a2b")
+program = composer.compile("graphs/METHOD.yaml", preset="demo")
+program.step(batch)
+program.translate(images, "a2b")
 """
 
 from __future__ import annotations

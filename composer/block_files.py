@@ -24,7 +24,9 @@ def load_block_files(document: Document) -> tuple[str, ...]:
             raise ComposeError("'blocks' lists Python files", leaf.place, "blocks: [my_blocks.py]")
         path = (Path(document.file).parent / leaf.value).resolve()
         if not path.is_file():
-            raise ComposeError(f"no file '{leaf.value}' beside the graph", leaf.place, "its path is relative to the graph")
+            raise ComposeError(
+                f"no file '{leaf.value}' beside the graph", leaf.place, "its path is relative to the graph"
+            )
         _run(path, leaf)
         found.append(str(path))
     return tuple(found)
@@ -48,4 +50,3 @@ def _run(path: Path, leaf: Leaf) -> None:
         fact = f"{leaf.value} line {last.lineno}: {type(error).__name__}: {error}"
         raise ComposeError(fact, leaf.place, "mend the file; it is run when the graph is read") from None
     _loaded[str(path)] = text
-

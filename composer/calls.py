@@ -28,9 +28,11 @@ SPECIAL = ("stop", "again", "grad", "average", "repeat")
 
 
 def read_call(elaborator: Elaborator, tree: Call, bound: Binding) -> Value:
-    function, entry, average = tree.function, "", False
+    function: Expression = tree.function
+    entry, average = "", False
     if isinstance(function, Attribute):
-        function, entry = function.base, function.name
+        entry = function.name
+        function = function.base
     if isinstance(function, Call) and isinstance(function.function, Name) and function.function.id == "average":
         if len(function.arguments) != 1 or function.keywords:
             raise ComposeError("average(...) takes one network", function.at, "write average(G)(x)")
@@ -78,7 +80,8 @@ def _block_call(elaborator: Elaborator, tree: Call, block: Block, bound: Binding
     if block.role == "module":
         if elaborator.layers is None:
             raise ComposeError(
-                f"block '{block.name}' owns weights and needs a name", tree.at,
+                f"block '{block.name}' owns weights and needs a name",
+                tree.at,
                 f"declare a network, NAME: {{block: {block.name}}}, and call that",
             )
         args, settings = _arguments(elaborator, tree, block, bound)
@@ -106,7 +109,9 @@ def _layer_name(elaborator: Elaborator, name: str) -> str:
     return f"{wanted}_{number}"
 
 
-def _arguments(elaborator: Elaborator, tree: Call, block: Block | None, bound: Binding) -> tuple[list[Node], dict[str, Any]]:
+def _arguments(
+    elaborator: Elaborator, tree: Call, block: Block | None, bound: Binding
+) -> tuple[list[Node], dict[str, Any]]:
     """Tensors in order, and settings by name, checked against the block."""
     signature = parse_signature(block.signature) if block else None
     limit = None if signature is None or signature.variadic else len(signature.inputs)
@@ -205,8 +210,16 @@ def _special(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> V
     if name == "again":
         (one,) = args
         return elaborator.table.node(
-            one.op, one.target, tree.at, text, one.args, dict(one.settings),
-            entry=one.entry, average=one.average, name=one.name, unique=True,
+            one.op,
+            one.target,
+            tree.at,
+            text,
+            one.args,
+            dict(one.settings),
+            entry=one.entry,
+            average=one.average,
+            name=one.name,
+            unique=True,
         )
     return elaborator.table.node(name, "", tree.at, text, args)
 

@@ -48,7 +48,7 @@ class Clock:
         return float(factor ** ((self.iteration + early) // max(1, every)))
 
     def constant_then_linear(self, constant: int, decay: int, early: int = 0) -> float:
-        """1 for `constant` epochs, then down in steps of 1 / (decay + 1) an epoch, `early` epochs sooner; never below 0."""
+        """1 for `constant` epochs, then 1 / (decay + 1) less with each epoch, `early` epochs sooner; never below 0."""
         passed = max(0, self.epoch + 1 + early - constant)
         return max(0.0, 1.0 - passed / (decay + 1))
 

@@ -47,7 +47,9 @@ def confirm(shaped: Shaped) -> dict[Node, Type]:
                     continue
                 given = ", ".join(str(shaped.types[a]) for a in node.args)
                 first = str(error).splitlines()[0]
-                problems.append(Problem(f"{node.text} fails on {given}: {first}", node.place, "change its sizes or settings"))
+                problems.append(
+                    Problem(f"{node.text} fails on {given}: {first}", node.place, "change its sizes or settings")
+                )
                 values[node] = _empty(expected, batch)
             problem = _compare(node, expected, values[node], batch)
             if problem:
@@ -129,7 +131,9 @@ def _compare(node: Node, expected: Type, found: Found, batch: int) -> Problem | 
         shown = " ".join("?" if w is None else str(w) for w in wanted)
         got = " ".join(str(s) for s in found.shape)
         return Problem(
-            f"'{who}' promises [{shown}] and gives [{got}] in {node.text}", node.place, "its contract is wrong: mend the block"
+            f"'{who}' promises [{shown}] and gives [{got}] in {node.text}",
+            node.place,
+            "its contract is wrong: mend the block",
         )
     if isinstance(found, (list, tuple)) and expected.items is not None:
         if len(found) != len(expected.items):
@@ -148,7 +152,9 @@ def _refined(expected: Type, found: Found) -> Type:
             return expected
         if expected.dims is None or len(expected.dims) != found.dim():
             return expected
-        return Tensor(expected.kind, tuple(s if d is None else d for d, s in zip(expected.dims, found.shape, strict=True)))
+        return Tensor(
+            expected.kind, tuple(s if d is None else d for d, s in zip(expected.dims, found.shape, strict=True))
+        )
     if isinstance(found, (list, tuple)) and expected.items is not None and len(found) == len(expected.items):
         items = tuple(_refined(e, f) for e, f in zip(expected.items, found, strict=True))
         return Series(items) if isinstance(expected, Series) else Several(items)

@@ -176,7 +176,9 @@ class Elaborator:
             return found
         if isinstance(found, (int, float)):
             return self.table.node("number", repr(found), tree.at, f"{found:g}", settings={"value": found})
-        raise ComposeError(f"'{show(tree)}' is no value: it is {kind_of(found)}", tree.at, "a tensor or a number is needed")
+        raise ComposeError(
+            f"'{show(tree)}' is no value: it is {kind_of(found)}", tree.at, "a tensor or a number is needed"
+        )
 
     def text(self, tree: Expression, bound: Binding) -> str:
         """The canonical text with its indices bound."""
@@ -218,9 +220,7 @@ class Elaborator:
         found = base
         for item in tree.items:
             position = self._position(item, bound)
-            found = self.table.node(
-                "item", "", tree.at, f"{found.text}[{position}]", [found], {"number": position}
-            )
+            found = self.table.node("item", "", tree.at, f"{found.text}[{position}]", [found], {"number": position})
         return found
 
     def _position(self, item: Expression, bound: Binding) -> int:
@@ -243,9 +243,7 @@ class Elaborator:
             return ComposeError(f"'{name}' is to be called", at, f"write {name}(...)")
         if name in ("s", "t", "d") or name in self.indices.of:
             return ComposeError(f"index '{name}' outside of brackets", at, "an index stands in [ ] only")
-        return ComposeError(
-            f"unknown value '{name}'", at, nearest(name, [*self.names(), *self.families, *clock.NAMES])
-        )
+        return ComposeError(f"unknown value '{name}'", at, nearest(name, [*self.names(), *self.families, *clock.NAMES]))
 
     # -- operators ----------------------------------------------------------------------------------------------
 
@@ -264,10 +262,13 @@ class Elaborator:
             return self.table.node("clock", _join(tree.operator, texts), tree.at, self.text(tree, bound))
         if tree.operator in ("and", "or", "not", "==", "!="):
             raise ComposeError(
-                f"'{tree.operator}' is for numbers and the clock, not for tensors", tree.at, "use where(condition, a, b)"
+                f"'{tree.operator}' is for numbers and the clock, not for tensors",
+                tree.at,
+                "use where(condition, a, b)",
             )
         nodes = [self.as_node(f, o) for f, o in zip(found, tree.operands, strict=True)]
         return self.table.node("arith", tree.operator, tree.at, self.text(tree, bound), nodes)
+
 
 def _join(symbol: str, texts: list[str]) -> str:
     if symbol == "neg":

@@ -84,7 +84,11 @@ def _variables(plan: Plan) -> dict[int, str]:
     for run in plan.runs:
         for one in run.made:
             name = plan.graph.name_of(one.node)
-            word = identifier(name) if name in plan.graph.values else f"{identifier(one.node.target or one.node.op)}_{one.number}"
+            word = (
+                identifier(name)
+                if name in plan.graph.values
+                else f"{identifier(one.node.target or one.node.op)}_{one.number}"
+            )
             if word in taken:
                 word = f"{word}_{one.number}"
             taken.add(word)
@@ -94,7 +98,12 @@ def _variables(plan: Plan) -> dict[int, str]:
 
 class _Emitter:
     def __init__(
-        self, plan: Plan, run: Run, names: dict[int, str], drawing: frozenset[str], optimise: bool = True,
+        self,
+        plan: Plan,
+        run: Run,
+        names: dict[int, str],
+        drawing: frozenset[str],
+        optimise: bool = True,
         watched: frozenset[str] = frozenset(),
     ) -> None:
         self.watched = {plan.graph.values[n]: n for n in watched}
@@ -111,8 +120,8 @@ class _Emitter:
             if one.node.op == "number":
                 continue
             graph = one.has_graph or not self.optimise
-            for line in self.prepare(one):
-                self.lines.append((1, *line))
+            for words, comment in self.prepare(one):
+                self.lines.append((1, words, comment))
                 quiet = False
             if not graph and not quiet:
                 self.lines.append((1, "with no_grad():", ""))
@@ -121,9 +130,9 @@ class _Emitter:
         self.finish(results)
         width = min(88, max(len("    " * i + c) for i, c, _ in self.lines))
         text = ""
-        for indent, line, comment in self.lines:
-            line = "    " * indent + line
-            text += (f"{line:<{width}}  # {comment}" if comment else line).rstrip() + "\n"
+        for indent, words, comment in self.lines:
+            written = "    " * indent + words
+            text += (f"{written:<{width}}  # {comment}" if comment else written).rstrip() + "\n"
         self.code.text = text
         return self.code
 

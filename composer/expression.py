@@ -167,11 +167,11 @@ class _Reader:
         deeper = depth + 1
         match tree:
             case ast.Constant(value=bool() | None):
-                raise ComposeError(f"'{tree.value}' is Python's spelling", at, "write true or false")
-            case ast.Constant(value=int() | float() | str()):
-                if isinstance(tree.value, (int, float)) and not abs(tree.value) < 1e18:
+                raise ComposeError(f"'{tree.value!r}' is Python's spelling", at, "write true or false")
+            case ast.Constant(value=int() | float() | str() as value):
+                if not isinstance(value, str) and not abs(value) < 1e18:
                     raise ComposeError("a number too large to mean anything", at, "use one below 1e18")
-                return Constant(at, tree.value)
+                return Constant(at, value)
             case ast.Name(id="true" | "false"):
                 return Constant(at, tree.id == "true")
             case ast.Name():
@@ -206,9 +206,7 @@ class _Reader:
             case ast.UnaryOp(op=ast.Not()):
                 return Operation(at, "not", (self.convert(tree.operand, deeper),))
             case ast.BoolOp():
-                return Operation(
-                    at, _OPERATORS[type(tree.op)], tuple(self.convert(v, deeper) for v in tree.values)
-                )
+                return Operation(at, _OPERATORS[type(tree.op)], tuple(self.convert(v, deeper) for v in tree.values))
             case ast.Compare() if all(type(o) in _OPERATORS for o in tree.ops):
                 operands = [self.convert(v, deeper) for v in (tree.left, *tree.comparators)]
                 pairs = [

@@ -132,7 +132,9 @@ class Builder:
                     self.problems.append(Problem(f"'{entry.name}' is defined twice", entry.place, "rename one of them"))
                     continue
                 try:
-                    fields[entry.name] = self.read_field(entry.name, expression_of(entry.item), entry.bound, entry.place)
+                    fields[entry.name] = self.read_field(
+                        entry.name, expression_of(entry.item), entry.bound, entry.place
+                    )
                 except ComposeError as error:
                     self.problems.extend(error.problems)
                     self.broken.add(entry.name)
@@ -153,7 +155,9 @@ class Builder:
         for value, argument in zip(args, tree.arguments, strict=True):
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65536:
                 raise ComposeError(
-                    f"'{show(argument)}' is {value!r}, which is no size", argument.at, "use a whole number from 1 to 65536"
+                    f"'{show(argument)}' is {value!r}, which is no size",
+                    argument.at,
+                    "use a whole number from 1 to 65536",
                 )
         options = {}
         for key, expression in tree.keywords:
@@ -171,8 +175,12 @@ class Builder:
         read_params(self)
         read_networks(self)
         self.elaborator = Elaborator(
-            self.table, self.indices, self.lookup, lambda: [*self.constants, *self.known, *self.definitions],
-            families(list(self.constants)), self.network_names,
+            self.table,
+            self.indices,
+            self.lookup,
+            lambda: [*self.constants, *self.known, *self.definitions],
+            families(list(self.constants)),
+            self.network_names,
         )
         self.read_inputs()
         for definition in expand_section(self.root.get("values"), self.indices, self.problems):
@@ -205,11 +213,22 @@ class Builder:
             raise ComposeError.together(self.problems)
         values = {n: v for n, v in self.known.items() if v.op != "input" or n == v.target}
         graph = Graph(
-            name=str(self.document.name), about=_text(self.root.get("about")), file=self.document.file,
-            params=self.constants, streams=tuple(Stream(n, tuple(f.values())) for n, f in self.streams.items()),
-            networks=self.networks, values=values, lifetime=lifetime, phases=phases, groups=groups,
-            averages=averages, training=training, translations=translations, show=show_nodes,
-            patterns=self.patterns, document=self.document,
+            name=str(self.document.name),
+            about=_text(self.root.get("about")),
+            file=self.document.file,
+            params=self.constants,
+            streams=tuple(Stream(n, tuple(f.values())) for n, f in self.streams.items()),
+            networks=self.networks,
+            values=values,
+            lifetime=lifetime,
+            phases=phases,
+            groups=groups,
+            averages=averages,
+            training=training,
+            translations=translations,
+            show=show_nodes,
+            patterns=self.patterns,
+            document=self.document,
         )
         self.warnings += lint(graph)
         graph = prune(graph)
@@ -221,14 +240,18 @@ class Builder:
             kind = plain(definition.item)
             if kind not in ("phase", "iteration"):
                 self.problems.append(
-                    Problem(f"unknown lifetime '{kind}'", definition.item.place, nearest(str(kind), ("phase", "iteration")))
+                    Problem(
+                        f"unknown lifetime '{kind}'", definition.item.place, nearest(str(kind), ("phase", "iteration"))
+                    )
                 )
                 continue
             node = self.known.get(definition.name)
             if node is None:
                 if definition.name not in self.broken:
                     self.problems.append(
-                        Problem(f"unknown value '{definition.name}'", definition.place, nearest(definition.name, self.known))
+                        Problem(
+                            f"unknown value '{definition.name}'", definition.place, nearest(definition.name, self.known)
+                        )
                     )
                 continue
             found[node] = kind

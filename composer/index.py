@@ -71,9 +71,9 @@ class Indices:
         match target:
             case Name():
                 return target.id
-            case Index(base=Name()):
+            case Index(base=Name(id=base)):
                 inner = ",".join(str(self.literal(i, bound)) for i in target.items)
-                return f"{target.base.id}[{inner}]"
+                return f"{base}[{inner}]"
         raise ComposeError(f"'{show(target)}' is no name", target.at, "write name or name[index]")
 
 

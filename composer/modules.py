@@ -58,7 +58,9 @@ def construct(network: Network, bound: Bound) -> nn.Module:
     try:
         module: nn.Module = block.load()(*(bound.axes[a] for a in block.axes), **network.settings)
     except (TypeError, ValueError) as error:
-        raise ComposeError(f"{network.name}: block '{block.name}' refuses its settings: {error}", network.place) from None
+        raise ComposeError(
+            f"{network.name}: block '{block.name}' refuses its settings: {error}", network.place
+        ) from None
     return module
 
 
@@ -66,7 +68,9 @@ def build_states(shaped: Shaped, seed: int, device: torch.device, dtype: torch.d
     """A module for every value that is a state block (pools, queues), by the value's name."""
     from composer.nodes import reachable
 
-    roots = [n for p in shaped.graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))]
+    roots = [
+        n for p in shaped.graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))
+    ]
     found: dict[str, nn.Module] = {}
     for node in reachable(roots):
         if node.op != "state":
@@ -115,7 +119,9 @@ def load_weights(module: nn.Module, network: Network, folder: Path) -> None:
         module.load_state_dict(dict(tensors))
     except Exception as error:  # a foreign file may fail in any way; the user needs one message
         first = str(error).splitlines()[0]
-        raise ComposeError(f"weights '{network.weights}' do not fit network '{network.name}': {first}", network.place) from None
+        raise ComposeError(
+            f"weights '{network.weights}' do not fit network '{network.name}': {first}", network.place
+        ) from None
 
 
 def uses_draws(module: nn.Module) -> bool:

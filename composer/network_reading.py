@@ -56,7 +56,7 @@ def read_network(builder: Builder, definition: Definition) -> Network:
     block, settings, wiring = "", {}, None
     if body.get("block") is not None:
         block = str(builder.evaluated(body.get("block"), bound))
-        settings = block_settings(builder, look_up_at(block, body.get("block").place), body, bound)
+        settings = block_settings(builder, look_up_at(block, body.need("block").place), body, bound)
     elif body.get("chain") is not None:
         wiring = read_chain(builder, body, bound)
     else:
@@ -65,7 +65,11 @@ def read_network(builder: Builder, definition: Definition) -> Network:
     mode = body.get("mode")
     weights = body.get("weights")
     return Network(
-        definition.name, block, settings, wiring, init,
+        definition.name,
+        block,
+        settings,
+        wiring,
+        init,
         bool(builder.evaluated(frozen, bound)) if frozen is not None else False,
         str(builder.evaluated(mode, bound)) if mode is not None else "",
         str(builder.evaluated(weights, bound)) if weights is not None else "",
@@ -104,8 +108,13 @@ def block_settings(builder: Builder, block: Block, body: Tree, bound: Binding) -
 def read_chain(builder: Builder, body: Tree, bound: Binding) -> Wiring:
     layers: dict[str, Layer] = {}
     reader = Elaborator(
-        builder.table, builder.indices, lambda n, at: builder.constants.get(n), lambda: list(builder.constants),
-        families(list(builder.constants)), {}, layers=layers,
+        builder.table,
+        builder.indices,
+        lambda n, at: builder.constants.get(n),
+        lambda: list(builder.constants),
+        families(list(builder.constants)),
+        {},
+        layers=layers,
     )
     chain = body.get("chain")
     if not isinstance(chain, Items) or not chain.items:
@@ -178,9 +187,7 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
                     local[whole] = reader.node(tree, definition.bound)
                 one = local[whole]
                 text = f"{one.text}[{definition.part}]"
-                node = builder.table.node(
-                    "item", "", definition.place, text, [one], {"number": definition.part}
-                )
+                node = builder.table.node("item", "", definition.place, text, [one], {"number": definition.part})
             else:
                 node = reader.node(tree, definition.bound)
         finally:
@@ -196,7 +203,7 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
     for name in definitions:
         if name not in local:
             resolve(name)
-    output = body.get("output")
+    output = body.need("output")
     text = leaf_text(output)
     trees = parse_expression(f"[{text}]", output.place.within(-1, len(text) + 1))
     outputs = tuple(reader.node(t, bound) for t in trees.items)  # type: ignore[attr-defined]

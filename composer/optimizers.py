@@ -35,7 +35,7 @@ class Optimizers:
 
     def make(self, group: Group) -> None:
         """A new optimizer for a group, without state."""
-        named = [
+        named: list[tuple[str, Tensor]] = [
             (f"{name}/{key}", p)
             for name in group.networks
             for key, p in self.networks[name].named_parameters()
@@ -51,7 +51,10 @@ class Optimizers:
         pieces: list[dict[str, Any]] = []
         for part, own in group.parts.items():
             chosen = [
-                p for name in group.networks for p in self.networks[name].part(part) if p.requires_grad  # type: ignore[operator]
+                p
+                for name in group.networks
+                for p in self.networks[name].part(part)
+                if p.requires_grad  # type: ignore[operator]
             ]
             taken |= {id(p) for p in chosen}
             plain = {k: v for k, v in own.items() if not isinstance(v, str)}
@@ -138,7 +141,9 @@ class Optimizers:
 class Averages:
     """Moving averages of networks, moved once after the phases of an iteration."""
 
-    def __init__(self, averages: Mapping[str, Average], networks: Mapping[str, nn.Module], copies: Mapping[str, nn.Module]):
+    def __init__(
+        self, averages: Mapping[str, Average], networks: Mapping[str, nn.Module], copies: Mapping[str, nn.Module]
+    ):
         self.averages, self.networks, self.copies = averages, networks, copies
 
     @torch.no_grad()
@@ -150,7 +155,7 @@ class Averages:
             if average.start and iteration == average.start:
                 copy.load_state_dict(own.state_dict())
                 continue
-            targets = [p for p in copy.parameters()]
+            targets: list[Tensor] = list(copy.parameters())
             if targets:
                 torch._foreach_lerp_(targets, [p.detach() for p in own.parameters()], 1 - average.decay)
             whole_epoch = (iteration + 1) % epoch_length == 0

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def read_params(builder: Builder) -> None:
     section = builder.root.get("params")
     no_indices = Indices(())
-    if builder.root.get("index") is None or "=" not in str(plain(builder.root.get("index"))):
+    index = builder.root.get("index")
+    if index is None or "=" not in str(plain(index)):
         no_indices = _read_indices(builder, no_indices)
         _define_params(builder, expand_section(section, no_indices, builder.problems), no_indices)
         builder.indices = no_indices
@@ -43,8 +44,12 @@ def _read_indices(builder: Builder, fallback: Indices) -> Indices:
 
 def _constant_reader(builder: Builder, indices: Indices) -> Elaborator:
     return Elaborator(
-        builder.table, indices, lambda name, at: builder.constants.get(name), lambda: list(builder.constants),
-        families(list(builder.constants)), {},
+        builder.table,
+        indices,
+        lambda name, at: builder.constants.get(name),
+        lambda: list(builder.constants),
+        families(list(builder.constants)),
+        {},
     )
 
 

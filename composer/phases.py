@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from composer.document import Node as Item
-from composer.document import Leaf, Mapping as Tree
+from composer.document import Sequence as Items
+from composer.document import Leaf
+from composer.document import Mapping as Tree
 from composer.elaborate import Broken
 from composer.errors import ComposeError, Problem, nearest
 from composer.expression import Expression, ListOf, Operation, parse_expression, show
@@ -67,7 +69,7 @@ def _read_phase(builder: Builder, definition: Definition) -> Phase:
     if body.get("update") is None or body.get("minimize") is None:
         missing = "update" if body.get("update") is None else "minimize"
         raise ComposeError(f"phase '{definition.name}' has no '{missing}'", definition.place, "it needs both")
-    update = _updated(builder, body.get("update"), definition)
+    update = _updated(builder, body.need("update"), definition)
     terms: list[Term] = []
     for entry in expand_section(body.get("minimize"), builder.indices, builder.problems, bound):
         try:
@@ -79,11 +81,18 @@ def _read_phase(builder: Builder, definition: Definition) -> Phase:
     terms = _term_order(builder, body.get("order"), terms)
     repeat = builder.evaluated(body.get("repeat"), bound) if body.get("repeat") is not None else 1
     if isinstance(repeat, bool) or not isinstance(repeat, int) or not 1 <= repeat <= 1000:
-        raise ComposeError(f"cannot repeat {repeat!r} times", body.get("repeat").place, "use a whole number from 1")
+        raise ComposeError(f"cannot repeat {repeat!r} times", body.need("repeat").place, "use a whole number from 1")
     batch = str(builder.evaluated(body.get("batch"), bound)) if body.get("batch") is not None else "same"
     return Phase(
-        definition.name, update, tuple(terms), _first(builder, body.get("first"), bound),
-        _condition(builder, body, bound), _clock(builder, body.get("step"), bound), repeat, batch, definition.place,
+        definition.name,
+        update,
+        tuple(terms),
+        _first(builder, body.get("first"), bound),
+        _condition(builder, body, bound),
+        _clock(builder, body.get("step"), bound),
+        repeat,
+        batch,
+        definition.place,
     )
 
 
@@ -97,7 +106,7 @@ def _updated(builder: Builder, item: Item, definition: Definition) -> tuple[str,
         wanted = [str(row[0]) for row in one.rows]
         if sorted(keys) != sorted(wanted):
             raise ComposeError(f"update has {', '.join(keys)}", item.place, f"its keys are {', '.join(wanted)}")
-        item = item.get(values[0])
+        item = item.need(values[0])
     names: list[str] = []
     for tree, place in split_names(item):
         for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound):
@@ -124,11 +133,11 @@ def _read_term(builder: Builder, entry: Definition, update: tuple[str, ...]) -> 
         if item.get("loss") is None:
             raise ComposeError(f"term '{entry.name}' has no 'loss'", entry.place, "{loss: ..., into: G}")
         if item.get("into") is not None:
-            into = _updated(builder, item.get("into"), entry)
+            into = _updated(builder, item.need("into"), entry)
             for name in into:
                 if name not in update:
-                    raise ComposeError(f"'{name}' is not updated by this phase", item.get("into").place)
-        item = item.get("loss")
+                    raise ComposeError(f"'{name}' is not updated by this phase", item.need("into").place)
+        item = item.need("loss")
     tree = expression_of(item)
     sets = builder.indices.free([tree], entry.bound)
     found: list[Term] = []
@@ -184,9 +193,7 @@ def _factors(tree: Expression, inverse: bool) -> list[tuple[Expression, bool]]:
     return [(tree, inverse)]
 
 
-def _weight(
-    builder: Builder, weights: list[tuple[Any, bool, Expression]], tree: Expression, bound: Binding
-) -> Node:
+def _weight(builder: Builder, weights: list[tuple[Any, bool, Expression]], tree: Expression, bound: Binding) -> Node:
     number: float = 1
     texts: list[str] = []
     nodes: list[tuple[Node, bool]] = []
@@ -223,7 +230,7 @@ def _weight(
 def _first(builder: Builder, item: Item | None, bound: Binding) -> tuple[Node, ...]:
     if item is None:
         return ()
-    text = leaf_text(item) if isinstance(item, Leaf) else ", ".join(leaf_text(i) for i in item.items)
+    text = ", ".join(leaf_text(i) for i in item.items) if isinstance(item, Items) else leaf_text(item)
     found: list[Node] = []
     trees = parse_expression(f"[{text}]", item.place.within(-1, len(text) + 1))
     assert isinstance(trees, ListOf)
@@ -268,5 +275,3 @@ def _term_order(builder: Builder, order: Item | None, terms: list[Term]) -> list
             raise ComposeError(f"unknown term '{name}' in order", order.place, nearest(name, set(written.values())))
     rank = {name: i for i, name in enumerate(names)}
     return sorted(terms, key=lambda t: rank.get(written[t.name], len(rank)))
-
-

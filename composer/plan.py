@@ -6,9 +6,9 @@ together in an iteration; it is a plain value, printed and compared by the golde
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from composer.errors import ComposeError
 from composer.nodes import Graph, Node, Phase, reachable
 from composer.prune import dependencies
 
@@ -25,8 +25,13 @@ class Evaluation:
     args: tuple[Evaluation, ...]
     extras: tuple[tuple[str, Evaluation], ...] = ()
     owners: set[int] = field(default_factory=set)
-    penalised: bool = False  # stands between x and score of a gradient that is taken in its run
+    paths: set[int] = field(default_factory=set)  # arguments from which a derivative (`grad`) is taken through this
     snapshot: bool = False  # trained through after its weights were stepped: called with copies of them
+
+    @property
+    def penalised(self) -> bool:
+        """Whether it stands between x and score of a `grad`."""
+        return bool(self.paths)
 
     @property
     def has_graph(self) -> bool:
@@ -55,7 +60,6 @@ class Run:
     made: tuple[Evaluation, ...]
     reused: tuple[Evaluation, ...]
     terms: tuple[Trained, ...]
-    leaves: frozenset[int]  # numbers of evaluations that a gradient is taken at
     retain: bool  # a later run trains through something that this run's backward passes
     release: tuple[Evaluation, ...]  # kept results that no later run needs
 
@@ -72,6 +76,7 @@ class Plan:
     active: Active
     runs: tuple[Run, ...]
     kept: frozenset[int]  # numbers of evaluations that a later run uses
+    leaves: Mapping[int, tuple[int, int]]  # constants that a derivative is taken at: first and last run that need it
 
     def __str__(self) -> str:
         from composer.listing import list_plan
@@ -122,20 +127,30 @@ class _Planner:
                 self.by_number[n] for n, last in self.last_use.items() if n in self.kept and last == run.number
             )
             runs.append(replace(run, retain=run.number in self.retaining, release=gone))
-        return Plan(self.graph, self.active, tuple(runs), frozenset(self.kept))
+        return Plan(self.graph, self.active, tuple(runs), frozenset(self.kept), self.leaves())
+
+    def leaves(self) -> dict[int, tuple[int, int]]:
+        """Results without a graph that a derivative is taken at, and the runs from the first to the last that need it."""
+        found: dict[int, tuple[int, int]] = {}
+        for one in self.by_number.values():
+            for arg in one.args:
+                if arg.number in one.paths and arg in self.targets and not arg.has_graph:
+                    first, last = found.get(arg.number, (one.run, one.run))
+                    found[arg.number] = (min(first, one.run), max(last, one.run))
+        return found
 
     # -- one run of a phase -------------------------------------------------------------------------------------
 
     def run(self, number: int, phase: Phase, steps: bool, repeat: int) -> None:
         new_batch = repeat > 0 and phase.batch == "new"
         self.start(new_batch)
-        trained = trainable(self.graph, phase) if steps else frozenset()
-        losses = [t.loss for t in phase.terms]
-        self.live = _live_nodes(losses, trained)
-        everything = reachable([*phase.first, *(n for t in phase.terms for n in (t.weight, t.loss))])
-        gradients = [n for n in everything if n.op == "grad"]
-        self.targets = {g.args[1] for g in gradients}
-        self.penalised = {n for g in gradients for n in _between(g.args[0], g.args[1])}
+        self.live: set[Node] = set()
+        trained: set[str] = set()  # the networks that terms reach: the others are not stepped
+        for term in phase.terms if steps else ():
+            wanted = trainable(self.graph, phase) & frozenset(term.into or phase.update)
+            live = _live_nodes(term.loss, wanted)
+            self.live |= live
+            trained |= {n.target for n in live if n.op == "call" and not n.average} & wanted
         self.number = number
         self.made: list[Evaluation] = []
         self.reused: dict[int, Evaluation] = {}
@@ -145,12 +160,20 @@ class _Planner:
         for term in phase.terms:
             weight = self.demand(term.weight)
             terms.append(Trained(term.name, self.demand(term.loss), weight, term.into))
-        leaves = frozenset(
-            self.results[x].number for x in self.targets if x not in self.live and x not in self.penalised
-        )
         self.runs.append(
-            Run(number, phase, steps, repeat, new_batch, tuple(self.made), tuple(self.reused.values()), tuple(terms),
-                leaves, False, ())
+            Run(
+                number,
+                phase,
+                steps,
+                repeat,
+                new_batch,
+                tuple(self.made),
+                tuple(self.reused.values()),
+                tuple(terms),
+                leaves,
+                False,
+                (),
+            )
         )
         if steps:
             self.step(number, trained)
@@ -235,7 +258,8 @@ class _Planner:
         if known.run != self.number and known.node in self.penalised:
             raise ComposeError(
                 f"a gradient is taken through '{self.graph.name_of(known.node)}', which is kept from an earlier phase",
-                known.node.place, "drop its lifetime, or take the gradient at it",
+                known.node.place,
+                "drop its lifetime, or take the gradient at it",
             )
         if known.run == self.number or known.node not in self.live:
             return
@@ -317,5 +341,3 @@ def _sources(graph: Graph, is_source: object) -> set[Node]:
 
 def _cut(graph: Graph, node: Node) -> bool:
     return graph.lifetime.get(node) == "iteration" or (node.op == "state" and graph.lifetime.get(node) != "phase")
-
-

@@ -85,9 +85,7 @@ class Program:
             phase.name: [p for n in phase.update for p in self.networks[n].parameters() if p.requires_grad]
             for phase in self.graph.phases
         }
-        self.conditions = [
-            (phase, condition(phase.when), condition(phase.step)) for phase in self.graph.phases
-        ]
+        self.conditions = [(phase, condition(phase.when), condition(phase.step)) for phase in self.graph.phases]
         self.watched: frozenset[str] = frozenset()
         self.watches_gradients = False
         self.translator = Translator(self)
@@ -153,8 +151,13 @@ class Program:
     def load(self, code: Code, file: str, **changed: Any) -> Callable[..., Any]:
         """The Python function of emitted code, with the networks and functions that it names."""
         scope: dict[str, Any] = {
-            "no_grad": torch.no_grad, "stop": stop, "gradient": gradient, "inside": self.within,
-            "rows_of": rows_of, "old_weights": old_weights, **NUMBERS,
+            "no_grad": torch.no_grad,
+            "stop": stop,
+            "gradient": gradient,
+            "inside": self.within,
+            "rows_of": rows_of,
+            "old_weights": old_weights,
+            **NUMBERS,
         }
         for variable, (network, entry, average) in code.networks.items():
             module = (self.averages if average and network in self.averages else self.networks)[network]
@@ -290,7 +293,12 @@ class Program:
         return dict(zip(names, found, strict=True))
 
     def compute(
-        self, nodes: list[Node], batch: Batch, draws: Mapping[str, Any] | None, seed: Any, mode: str = "",
+        self,
+        nodes: list[Node],
+        batch: Batch,
+        draws: Mapping[str, Any] | None,
+        seed: Any,
+        mode: str = "",
         use_averages: bool = False,
     ) -> tuple[Any, ...]:
         """Values of nodes with everything put back afterwards: modes, buffers, states, the position of draws."""
@@ -300,7 +308,9 @@ class Program:
         function = self.load(code, f"<{self.graph.name} values>")
         clock = Clock(max(0, self.iteration - 1), self.epoch_length)
         inputs = {n.target for n in reachable(nodes) if n.op == "input"}
-        given = {k: v.to(self.device, self.dtype) if v.is_floating_point() else v.to(self.device) for k, v in batch.items()}
+        given = {
+            k: v.to(self.device, self.dtype) if v.is_floating_point() else v.to(self.device) for k, v in batch.items()
+        }
         missing = sorted(inputs - set(given))
         if missing:
             raise ComposeError(f"the batch has no '{missing[0]}'")

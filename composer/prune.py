@@ -44,7 +44,9 @@ def lint(graph: Graph) -> list[Problem]:
     updated = {n for phase in graph.phases for n in phase.update}
     for network in graph.networks.values():
         if network.frozen and network.name in updated:
-            found.append(Problem(f"network '{network.name}' is frozen and updated", network.place, "drop one of the two"))
+            found.append(
+                Problem(f"network '{network.name}' is frozen and updated", network.place, "drop one of the two")
+            )
         elif not network.frozen and network.name not in updated:
             found.append(
                 Problem(f"no phase updates network '{network.name}'", network.place, "update it, or say frozen: true")
@@ -54,8 +56,11 @@ def lint(graph: Graph) -> list[Problem]:
         for name in phase.update:
             if name not in reached:
                 found.append(
-                    Problem(f"no term of phase '{phase.name}' reaches network '{name}'", phase.place,
-                            "add a term that uses it, or do not update it")
+                    Problem(
+                        f"no term of phase '{phase.name}' reaches network '{name}'",
+                        phase.place,
+                        "add a term that uses it, or do not update it",
+                    )
                 )
     used = {id(n) for n in reachable(_all_roots(graph))}
     written: dict[str, list[str]] = {}
@@ -91,7 +96,8 @@ def prune(graph: Graph) -> Graph:
     )
     trained = {n for p in phases for n in p.update}
     translations = {
-        name: t for name, t in graph.translations.items()
+        name: t
+        for name, t in graph.translations.items()
         if all(graph.networks[n].frozen or n in trained for n in networks_of(reachable([t.node])))
     }
     extra = reachable([t.node for t in translations.values()])
@@ -100,14 +106,15 @@ def prune(graph: Graph) -> Graph:
     streams = tuple(
         replace(s, fields=kept)
         for s in graph.streams
-        if (kept := tuple(f for f in s.fields if f.name in needed_inputs))
+        if (kept := tuple(one for one in s.fields if one.name in needed_inputs))
     )
     show = tuple(
         (text, node)
         for text, node in graph.show
         if all(
-            (n.op != "input" or n.target in needed_inputs) and (n.op != "call" or n.target in trained or
-             graph.networks[n.target].frozen) for n in reachable([node])
+            (n.op != "input" or n.target in needed_inputs)
+            and (n.op != "call" or n.target in trained or graph.networks[n.target].frozen)
+            for n in reachable([node])
         )
     )
     everything = set(reachable([*training_nodes, *extra, *(n for _, n in show)]))
@@ -125,7 +132,7 @@ def prune(graph: Graph) -> Graph:
         lifetime={n: k for n, k in graph.lifetime.items() if n in everything},
         averages={n: a for n, a in graph.averages.items() if n in networks},
         groups=tuple(
-            replace(g, networks=kept) for g in graph.groups if (kept := tuple(n for n in g.networks if n in networks))
+            replace(g, networks=own) for g in graph.groups if (own := tuple(n for n in g.networks if n in networks))
         ),
     )
 

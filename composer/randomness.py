@@ -99,9 +99,7 @@ class InsideDraws:
             value = torch.rand(tuple(shape), generator=generator)
         return torch.as_tensor(value).to(device, dtype)
 
-    def keep_mask(
-        self, place: str, shape: Sequence[int], p: float, device: torch.device, dtype: torch.dtype
-    ) -> Tensor:
+    def keep_mask(self, place: str, shape: Sequence[int], p: float, device: torch.device, dtype: torch.dtype) -> Tensor:
         name = f"{self.network}:{place}"
         value = self.draws.given(name)
         if value is None:

@@ -65,5 +65,3 @@ def condition(text: str) -> Callable[[Clock], bool]:
         return lambda clock: True
     code = compile(text, "<condition>", "eval")
     return lambda clock: bool(eval(code, {"__builtins__": {}, **NUMBERS}, {"clock": clock}))  # our own text
-
-

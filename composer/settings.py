@@ -76,13 +76,15 @@ def _updates(builder: Builder) -> list[list[str]]:
     found: list[list[str]] = []
     for definition in expand_section(builder.root.get("phases"), builder.indices, []):
         if isinstance(definition.item, Tree) and definition.item.get("update") is not None:
-            item = definition.item.get("update")
+            item = definition.item.need("update")
             pieces = [v for _, v in item.items] if isinstance(item, Tree) else [item]
             names = []
             for piece in pieces:
                 for tree, _ in split_names(piece):
                     free = builder.indices.free([tree], definition.bound)
-                    names += [builder.indices.full_name(tree, b) for b in builder.indices.expand(free, definition.bound)]
+                    names += [
+                        builder.indices.full_name(tree, b) for b in builder.indices.expand(free, definition.bound)
+                    ]
             found.append(names)
     return found
 
@@ -93,7 +95,8 @@ def _group_networks(builder: Builder, definition: Definition, known: list[str]) 
     if names_item is None:
         if definition.name not in known:
             raise ComposeError(
-                f"group '{definition.name}' names no network", definition.place,
+                f"group '{definition.name}' names no network",
+                definition.place,
                 f"add networks: G, or {nearest(definition.name, known)}",
             )
         return (definition.name,)
@@ -125,19 +128,25 @@ def _read_group(builder: Builder, definition: Definition, names: tuple[str, ...]
         rate_item = training.get("learning_rate") if isinstance(training, Tree) else None
     rate = "1.0" if rate_item is None else builder.elaborator.clock_text(expression_of(rate_item), bound)
     numbers = {}
-    for key in ("clip_norm", "clip_value", "clip_weights", "restart"):
-        item = body.get(key)
-        value = builder.evaluated(item, bound) if item is not None else None
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
-            raise ComposeError(f"{key} is {value!r}", item.place, "use a number from 0 on (0 = off)")
-        numbers[key] = value
-    parts = {}
-    for key, item in entries(body.get("parts")):
-        parts[str(key.value)] = _part(builder, kind, item, bound)
+    for name in ("clip_norm", "clip_value", "clip_weights", "restart"):
+        item = body.get(name)
+        value = None if item is None else builder.evaluated(item, bound)
+        if item is not None and (value is None or not _number(value) or value < 0):
+            raise ComposeError(f"{name} is {value!r}", item.place, "use a number from 0 on (0 = off)")
+        numbers[name] = value
+    parts = {str(key.value): _part(builder, kind, item, bound) for key, item in entries(body.get("parts"))}
     return Group(
-        definition.name, names, kind, settings, rate, float(numbers["clip_norm"] or 0),
-        float(numbers["clip_value"] or 0), float(numbers["clip_weights"] or 0),
-        -1 if numbers["restart"] is None else int(numbers["restart"]), parts, definition.place,
+        definition.name,
+        names,
+        kind,
+        settings,
+        rate,
+        float(numbers["clip_norm"] or 0),
+        float(numbers["clip_value"] or 0),
+        float(numbers["clip_weights"] or 0),
+        -1 if numbers["restart"] is None else int(numbers["restart"]),
+        parts,
+        definition.place,
     )
 
 
@@ -195,12 +204,18 @@ def read_averages(builder: Builder) -> dict[str, Average]:
                 )
             raw = builder.evaluated(definition.item, definition.bound)
             options = raw if isinstance(raw, dict) else {"decay": raw}
-            decay = options.get("decay")
+            decay: Any = options.get("decay")
             if not _number(decay) or not 0 <= decay <= 1:
-                raise ComposeError(f"an average with decay {decay!r}", definition.item.place, "use a number from 0 to 1")
+                raise ComposeError(
+                    f"an average with decay {decay!r}", definition.item.place, "use a number from 0 to 1"
+                )
             found[definition.name] = Average(
-                definition.name, float(decay), int(options.get("from", 0)), str(options.get("mode", "")),
-                str(options.get("buffers", "own")), definition.place,
+                definition.name,
+                float(decay),
+                int(options.get("from", 0)),
+                str(options.get("mode", "")),
+                str(options.get("buffers", "own")),
+                definition.place,
             )
         except ComposeError as error:
             builder.problems.extend(error.problems)
@@ -235,6 +250,8 @@ def read_translations(builder: Builder) -> dict[str, Translation]:
         try:
             if isinstance(body, Leaf):
                 body = Tree(((Leaf("value", body.place, "value"), body),), body.place)
+            if not isinstance(body, Tree):
+                raise ComposeError(f"translation '{definition.name}' is no mapping", definition.place, "{value: fake}")
             value = body.get("value")
             if value is None:
                 raise ComposeError(f"translation '{definition.name}' has no 'value'", definition.place, "{value: fake}")
@@ -244,10 +261,10 @@ def read_translations(builder: Builder) -> dict[str, Translation]:
                 if entry.name not in builder.known:
                     builder.known[entry.name] = builder.table.node("input", entry.name, entry.place, entry.name)
                 fields.append(field)
-            mode = str(plain(body.get("mode"))) if body.get("mode") is not None else "eval"
+            mode = str(plain(body.need("mode"))) if "mode" in body else "eval"
             if mode not in ("train", "eval"):
-                raise ComposeError(f"unknown mode '{mode}'", body.get("mode").place, nearest(mode, ("train", "eval")))
-            samples = builder.evaluated(body.get("samples"), definition.bound) if body.get("samples") is not None else 1
+                raise ComposeError(f"unknown mode '{mode}'", body.need("mode").place, nearest(mode, ("train", "eval")))
+            samples = builder.evaluated(body.need("samples"), definition.bound) if "samples" in body else 1
             naming = f"translate.{definition.name}"
             node = builder.attempt(expression_of(value), definition.bound, naming)
             if node is not None:

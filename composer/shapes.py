@@ -57,7 +57,9 @@ def infer(graph: Graph) -> Shaped:
         found.check_rows(node, one, graph.training.batch)
         if node.op == "grad" and node.args[1] not in set(reachable([node.args[0]])):
             fact = f"'{graph.name_of(node.args[0])}' does not depend on '{graph.name_of(node.args[1])}'"
-            found.problems.append(Problem(fact, node.place, "take the gradient at a value that the score is computed from"))
+            found.problems.append(
+                Problem(fact, node.place, "take the gradient at a value that the score is computed from")
+            )
     if found.problems:
         raise ComposeError.together(found.problems)
     return Shaped(graph, found.types, found.bound)
@@ -123,8 +125,11 @@ class Inference:
                     count = size.at(batch)
                     if count.denominator != 1 or count < 1:
                         self.problems.append(
-                            Problem(f"{node.text}: {size} rows with a batch of {batch}", node.place,
-                                    "choose another training.batch")
+                            Problem(
+                                f"{node.text}: {size} rows with a batch of {batch}",
+                                node.place,
+                                "choose another training.batch",
+                            )
                         )
                         return
 
@@ -160,7 +165,7 @@ class Inference:
         return UNKNOWN
 
     def _item(self, node: Node, whole: Type) -> Type:
-        number = node.setting("number")
+        number = int(node.setting("number"))
         if isinstance(whole, Tensor):
             if whole.dims is None and whole.kind == UNKNOWN.kind:
                 return UNKNOWN
@@ -240,7 +245,8 @@ class Inference:
             missing = [a for a in block.axes if mine.get(a) is None]
             if missing:
                 raise ComposeError(
-                    f"{text}: the size '{missing[0]}' that {name} is built with is not known here", place,
+                    f"{text}: the size '{missing[0]}' that {name} is built with is not known here",
+                    place,
                     "its input comes from a block that promises nothing about it",
                 )
             self.bound[name] = Bound(mine, place)
@@ -249,7 +255,8 @@ class Inference:
             if size is not None and axis in known.axes and known.axes[axis] != size:
                 raise ComposeError(
                     f"{name} was built for {_axis_word(axis)} {known.axes[axis]} (line {known.place.line})"
-                    f" but here gets {size}", place,
+                    f" but here gets {size}",
+                    place,
                     "one name is one set of weights: use another network or make the inputs agree",
                 )
 

@@ -433,17 +433,11 @@ def _output(
     if port.axes is None:
         item: Type = Tensor(kind, None)
     else:
-        dims: list[Dim] | None = []
-        for axis in port.axes:
-            if axis.form == "rest":
-                rest = bound.get("...")
-                if rest is None:
-                    dims = None
-                    break
-                dims.extend(rest)
-            else:
-                dims.append(_output_size(axis, names, signature))
-        item = Tensor(kind, None if dims is None else tuple(dims))
+        known = bound.get("...") is not None or all(axis.form != "rest" for axis in port.axes)
+        dims: list[Dim] = []
+        for axis in port.axes if known else ():
+            dims += bound["..."] if axis.form == "rest" else [_output_size(axis, names, signature)]
+        item = Tensor(kind, tuple(dims) if known else None)
     if not port.listed:
         return item
     if not port.count:

@@ -30,7 +30,9 @@ class Translator:
         """The translation called `as_`, or the first one."""
         offered = self.program.graph.translations
         if not offered:
-            raise ComposeError(f"graph '{self.program.graph.name}' offers no translation", remedy="add translate: to it")
+            raise ComposeError(
+                f"graph '{self.program.graph.name}' offers no translation", remedy="add translate: to it"
+            )
         if as_ is None:
             return next(iter(offered.values()))
         if as_ not in offered:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def translate_one(program: Any, image: torch.Tensor, name: str, seed: int) -> to
     height, width = image.shape[-2:]
     padded, window = pad_to(image, *program.padded_size(height, width, name))
     result = program.translate(padded[None], as_=name, seed=seed)[0].detach().cpu()
-    return crop_back(result, _scaled(window, padded, result))
+    return crop_back(result, _enlarged(window, *_enlargement(program, name)))
 
 
 def load_program(folder: RunFolder, device: torch.device | str = "cpu") -> tuple[Any, int]:
@@ -129,20 +130,33 @@ def _choose(program: Any, name: str | None) -> str:
 
 def _channels(program: Any, name: str) -> int:
     """How many channels the one picture has that the translation starts from."""
+    return int(_sizes(program, name)[0][1])
+
+
+def _enlargement(program: Any, name: str) -> tuple[Fraction, Fraction]:
+    """By how much a translation is taller and wider than its picture, at the size the graph is trained with."""
+    own, result = _sizes(program, name)
+    return Fraction(result[-2], own[-2]), Fraction(result[-1], own[-1])
+
+
+def _sizes(program: Any, name: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The sizes [b, c, h, w] of the picture a translation starts from and of its result."""
     needed = program.translator.needs(name)
-    types = {node.target: kind for node, kind in program.shaped.types.items() if node.op == "input"}
-    dims = types[needed[0]].dims if len(needed) == 1 else None
-    if dims is None or len(dims) != 4:
+    types = program.shaped.types
+    own = next((types[node].dims for node in types if node.op == "input" and [node.target] == needed), None)
+    if own is None or len(own) != 4:
         raise ComposeError(
             f"'{name}' starts from {', '.join(needed) or 'nothing'}, and a file gives it one picture",
             remedy="translate from Python: program.translate({...}, as_=...)",
         )
-    return int(dims[1])
+    result = getattr(types[program.translations[name].node], "dims", None)
+    if result is None or len(result) != 4:
+        raise ComposeError(f"'{name}' gives no picture", remedy="translate from Python: program.translate(...)")
+    return own, result
 
 
-def _scaled(window: Window, padded: torch.Tensor, result: torch.Tensor) -> Window:
-    """The window in the result, which may be larger or smaller than what went in."""
-    down, right = result.shape[-2] / padded.shape[-2], result.shape[-1] / padded.shape[-1]
+def _enlarged(window: Window, down: Fraction, right: Fraction) -> Window:
+    """The window in a result that is that much taller and wider."""
     return Window(
         round(window.top * down), round(window.left * right), round(window.height * down), round(window.width * right)
     )

@@ -51,6 +51,13 @@ class Mapping:
         found = self._pairs().get(key)
         return default if found is None else found[1]
 
+    def need(self, key: str) -> Node:
+        """The value of `key`; a `ComposeError` when there is none."""
+        found = self.get(key)
+        if found is None:
+            raise ComposeError(f"'{key}' is missing", self.place)
+        return found
+
     def key(self, name: str) -> Leaf:
         """The key `name` with its place; a `KeyError` when there is none."""
         return self._pairs()[name][0]

@@ -42,7 +42,9 @@ class Wired(nn.Module):
         """What the layers numbered `taps` (from 0, in the order of the chain) give; nothing after the last is run."""
         order = [n for n in reachable(list(self.wiring.outputs)) if n.op in ("layer", "apply")]
         if not taps or max(taps) >= len(order) or min(taps) < 0:
-            raise ComposeError(f"taps {list(taps)} of a chain of {len(order)} layers", remedy="taps are numbered from 0")
+            raise ComposeError(
+                f"taps {list(taps)} of a chain of {len(order)} layers", remedy="taps are numbered from 0"
+            )
         found: list[Tensor] = []
         for number in range(max(taps) + 1):
             node = order[number]
@@ -80,7 +82,9 @@ def _source(wiring: Wiring) -> tuple[str, dict[str, str]]:
                 text = f"{word}({', '.join([*args, *(f'{k}={v!r}' for k, v in node.settings)])})"
             case _:
                 raise ComposeError(
-                    f"'{node.text}' has no place inside a network", node.place, "networks are made of layers and functions"
+                    f"'{node.text}' has no place inside a network",
+                    node.place,
+                    "networks are made of layers and functions",
                 )
         lines.append(f"    {names[node]} = {text}  # {node.place.file}:{node.place.line}")
     given = ", ".join(names[n] for n in wiring.outputs)

@@ -18,7 +18,7 @@ from composer.translate_files import load_program, translate_files, translate_on
 
 # The averaged network is what translates, and a draw is part of it.
 TWO_WAYS = TINY.replace(
-    "  a2b: {value: fake}", "  a2b: {value: fake}\n  plain: {value: G(a)}\n  both: {value: l1(fake, b)}"
+    "  a2b: {value: fake}", "  a2b: {value: fake}\n  plain: {value: G(a)}\n  both: {value: fake - b}"
 )
 
 

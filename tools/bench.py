@@ -73,8 +73,12 @@ def overhead(arguments: argparse.Namespace) -> list[dict[str, object]]:
             ours = [paired_ratio(sides[0], sides[1], arguments.pairs) for _ in range(arguments.repeats)]
             same = [paired_ratio(sides[1], sides[2], arguments.pairs) for _ in range(arguments.repeats)]
             row = {
-                "graph": graph, "size": size or program.graph.params["size"], "ratio": round(statistics.median(ours), 4),
-                "low": round(min(ours), 4), "high": round(max(ours), 4), "same_low": round(min(same), 4),
+                "graph": graph,
+                "size": size or program.graph.params["size"],
+                "ratio": round(statistics.median(ours), 4),
+                "low": round(min(ours), 4),
+                "high": round(max(ours), 4),
+                "same_low": round(min(same), 4),
                 "same_high": round(max(same), 4),
             }
             rows.append(row)
@@ -91,7 +95,13 @@ def start(arguments: argparse.Namespace) -> list[dict[str, object]]:
             begin = time.perf_counter()
             subprocess.run([sys.executable, "-m", "composer", *command], check=True, capture_output=True)
             times.append(time.perf_counter() - begin)
-        rows.append({"command": " ".join(command), "median_s": round(statistics.median(times), 3), "best_s": round(min(times), 3)})
+        rows.append(
+            {
+                "command": " ".join(command),
+                "median_s": round(statistics.median(times), 3),
+                "best_s": round(min(times), 3),
+            }
+        )
         print(rows[-1], flush=True)
     return rows
 
@@ -100,7 +110,9 @@ def memory(arguments: argparse.Namespace) -> list[dict[str, object]]:
     """Resident memory over many iterations of a small program: it must stay flat."""
     import resource
 
-    program = composer.compile("cyclegan", preset="demo", settings={"params.size": 32, "params.load": 32, "params.width": 4})
+    program = composer.compile(
+        "cyclegan", preset="demo", settings={"params.size": 32, "params.load": 32, "params.width": 4}
+    )
     batch = batch_for(program, 1)
     rows = []
     for number in range(2001):

@@ -2,96 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphviz import Digraph
 
+from composer.drawing.legend import legend
 from composer.drawing.scene import Arrow, Box, Scene
-from composer.drawing.style import FONT, GREY, INK, PALE, SMALL, TEXT, escaped, ink_on, phase_colour, text_width, tint
+from composer.drawing.style import (
+    FONT, GREY, INK, PALE, SMALL, TEXT, escaped, font, ink_on, phase_colour, stacked, text_width, tint,
+)
 
 WIDEST = 900.0  # points: then text of 9 points is at least 12 pixels high in a picture of 1200 pixels
+RANKS, NODES = 0.2, 0.13  # inches between ranks, and between boxes of a rank
+ON_ARROWS = ("value", "shape", "note")  # texts that stand on the arrows, without a box
 
 
-def font(text: str, *, size: float = SMALL, colour: str = "", bold: bool = False, italic: bool = False) -> str:
-    """A piece of an HTML-like label."""
-    inner = escaped(text)
-    inner = f"<B>{inner}</B>" if bold else inner
-    inner = f"<I>{inner}</I>" if italic else inner
-    ink = f' COLOR="{colour}"' if colour else ""
-    return f'<FONT POINT-SIZE="{size:g}"{ink}>{inner}</FONT>'
-
-
-def scene_dot(scene: Scene, direction: str = "LR", clusters: bool = False) -> str:
-    graph = Digraph("picture", node_attr={"fontname": FONT, "fontsize": f"{TEXT:g}", "color": INK, "fontcolor": INK,
-                                          "height": "0", "width": "0"},
-                    edge_attr={"fontname": FONT, "fontsize": f"{SMALL:g}", "fontcolor": GREY, "arrowsize": "0.6"})
-    graph.attr(rankdir=direction, ranksep="0.2", nodesep="0.12", fontname=FONT, fontsize=f"{SMALL:g}", pad="0.1",
-               label=f"<{legend(scene)}>", labelloc="b", labeljust="c", bgcolor="white")
+def scene_dot(scene: Scene) -> str:
+    """The DOT of a scene: from left to right where that is not too wide, otherwise downwards."""
+    graph = Digraph("picture")
+    graph.attr(
+        rankdir="LR" if length(scene) <= WIDEST else "TB", ranksep=f"{RANKS}", nodesep=f"{NODES}", pad="0.1",
+        bgcolor="white", fontname=FONT, fontsize=f"{SMALL:g}", label=f"<{legend(scene)}>", labelloc="b",
+    )
+    graph.attr("node", fontname=FONT, fontsize=f"{TEXT:g}", color=INK, fontcolor=INK, height="0", width="0")
+    graph.attr("edge", arrowsize="0.6")
     kinds = {box.key: box.kind for box in scene.boxes}
     for box in scene.boxes:
-        if box.kind != "term" or not clusters:
-            graph.node(box.key, **node(box))
-    for number, phase in enumerate(scene.phases if clusters else ()):
-        with graph.subgraph(name=f"cluster_{number}") as frame:
-            frame.attr(label=f"<{font(f'{number+1} {phase.label}', bold=True, size=TEXT)}{font(f' trains {phase.update}')}>", style="rounded", color=phase_colour(number), margin="6", penwidth="1.2", labelloc="b")
-            for box in scene.boxes:
-                if box.kind == "term" and box.phases == (number,):
-                    frame.node(box.key, **node(box))
+        graph.node(box.key, **_node(box), tooltip=escaped(box.tip))
     for arrow in scene.arrows:
-        graph.edge(arrow.tail, arrow.head, **edge(arrow, kinds))
+        graph.edge(arrow.tail, arrow.head, **_edge(arrow, kinds))
     return graph.source
 
 
-def node(box: Box) -> dict[str, str]:
-    tip = {"tooltip": escaped(box.tip).replace("&#92;", "&#92;")}
+def length(scene: Scene) -> float:
+    """About how many points the longest chain of boxes takes from left to right."""
+    heads: dict[str, list[str]] = {}
+    waiting = {box.key: 0 for box in scene.boxes}
+    for arrow in scene.arrows:
+        heads.setdefault(arrow.tail, []).append(arrow.head)
+        waiting[arrow.head] += 1
+    widths = {box.key: width(box) for box in scene.boxes}
+    ends = dict(widths)
+    ready = [key for key, count in waiting.items() if count == 0]
+    while ready:
+        key = ready.pop()
+        for head in heads.get(key, ()):
+            ends[head] = max(ends[head], ends[key] + RANKS * 72 + widths[head])
+            waiting[head] -= 1
+            if waiting[head] == 0:
+                ready.append(head)
+    return max(ends.values(), default=0.0)
+
+
+def width(box: Box) -> float:
+    """About how wide a box is, in points."""
+    if box.kind == "function" and len(box.title) <= 2:
+        return 13
+    around = 2 if box.kind in ON_ARROWS else 22 if box.kind == "draw" else 12
+    return around + max(text_width(box.title, TEXT + 1), text_width(box.detail, SMALL))
+
+
+def _node(box: Box) -> dict[str, str]:
     match box.kind:
         case "network":
-            first = font(box.title, size=TEXT + 1, bold=True)
-            second = f"<BR/>{font(box.detail, colour=GREY)}" if box.detail else ""
-            colours = [phase_colour(p) for p in box.phases]
-            fill = "white" if "again" in box.marks else ":".join(tint(c, 0.22) for c in colours[:2]) or PALE
-            style = "filled" if not box.marks & {"frozen"} else "filled,dashed"
-            return {"label": f"<{first}{second}>", "shape": "box", "style": style, "fillcolor": fill, "penwidth": "1.6",
-                    "color": colours[0] if colours else GREY, "margin": "0.06,0.04", **tip}
+            return _network(box)
         case "input" | "copy":
-            first = font(box.title, size=TEXT, italic=True)
-            second = f"<BR/>{font(box.detail, colour=GREY)}" if box.detail else ""
-            return {"label": f"<{first}{second}>", "shape": "box", "style": "rounded,filled", "fillcolor": PALE,
-                    "margin": "0.05,0.03", "penwidth": "0.8", **tip}
+            label = stacked(font(box.title, size=TEXT, italic=True), font(box.detail, colour=GREY))
+            return {"label": label, "shape": "box", "style": "rounded,filled", "fillcolor": PALE, "margin": "0.06,0.03",
+                    "penwidth": "0.8"}
         case "draw":
-            return {"label": f"<{font(box.title, italic=True)}<BR/>{font('~ ' + box.tag, colour=GREY)}>", "shape": "ellipse",
-                    "style": "dotted", "margin": "0,0", **tip}
-        case "function" if len(box.title) <= 2:
-            return {"label": f"<{font(box.title, size=TEXT)}>", "shape": "circle", "color": GREY, "fixedsize": "true",
-                    "width": "0.17", "height": "0.17", "penwidth": "0.8", **tip}
+            label = stacked(font(box.title, italic=True), font(box.detail, colour=GREY))
+            return {"label": label, "shape": "ellipse", "style": "dotted", "margin": "0.01,0.01"}
         case "function":
-            return {"label": f"<{font(box.title, colour=GREY)}>", "shape": "box", "style": "rounded", "color": GREY,
-                    "penwidth": "0.6", "margin": "0.04,0.02", **tip}
+            if len(box.title) <= 2:
+                return {"label": stacked(font(box.title, size=TEXT)), "shape": "circle", "color": GREY, "margin": "0",
+                        "fixedsize": "true", "width": "0.17", "height": "0.17", "penwidth": "0.8"}
+            return {"label": stacked(font(box.title, colour=GREY)), "shape": "box", "style": "rounded", "color": GREY,
+                    "penwidth": "0.7", "margin": "0.05,0.02"}
         case "term":
             colour = phase_colour(box.phases[0])
             ink = ink_on(colour)
-            first = font(box.title, size=TEXT, bold=True, colour=ink)
-            second = f"<BR/>{font(box.detail, colour=ink)}" if box.detail else ""
-            return {"label": f"<{first}{second}>", "shape": "box", "style": "rounded,filled", "fillcolor": colour,
-                    "color": colour, "margin": "0.08,0.03", **tip}
-    lines = [font(box.title, size=SMALL if box.kind == "note" else TEXT, italic=True)] if box.title else []
-    lines += [font(box.detail, colour=GREY)] if box.detail else []
-    return {"label": f"<{'<BR/>'.join(lines)}>", "shape": "plain", "margin": "0.02,0.01", **tip}
+            label = stacked(font(box.title, size=TEXT, bold=True, colour=ink), font(box.detail, colour=ink))
+            return {"label": label, "shape": "box", "style": "rounded,filled", "fillcolor": colour, "color": colour,
+                    "margin": "0.08,0.03"}
+    size = SMALL if box.kind == "note" else TEXT
+    label = stacked(font(box.title, size=size, italic=True), font(box.detail, colour=GREY))
+    return {"label": label, "shape": "plain"}
 
 
-def edge(arrow: Arrow, kinds: dict[str, str]) -> dict[str, str]:
-    found = {}
-    if kinds[arrow.head] in ("value", "shape", "note"):
-        found["arrowhead"] = "none"
+def _network(box: Box) -> dict[str, str]:
+    colours = [phase_colour(number) for number in box.phases] or [GREY]
+    fill = ":".join(tint(colour, 0.22) for colour in colours[:2]) if box.phases else PALE
+    return {
+        "label": stacked(font(box.title, size=TEXT + 1, bold=True), font(box.detail, colour=GREY)),
+        "shape": "box",
+        "style": "filled,dashed" if "frozen" in box.marks else "filled",
+        "fillcolor": "white" if "again" in box.marks else fill,
+        "color": colours[0],
+        "penwidth": "1.6",
+        "margin": "0.08,0.04",
+    }
+
+
+def _edge(arrow: Arrow, kinds: Mapping[str, str]) -> dict[str, str]:
+    found = {"arrowhead": "none"} if kinds[arrow.head] in ON_ARROWS else {}
     if not arrow.phases:
-        return {**found, "style": "dashed", "color": GREY, "penwidth": "0.8"}
-    return {**found, "color": ":".join(phase_colour(p) for p in arrow.phases[:3]), "penwidth": "1.5"}
-
-
-def legend(scene: Scene) -> str:
-    rows = []
-    head = font(scene.title, size=TEXT, bold=True) + font(f"  {scene.about}" if scene.about else "")
-    rows.append(f'<TR><TD ALIGN="LEFT" COLSPAN="4">{head}</TD></TR>')
-    for number, phase in enumerate(scene.phases):
-        colour = phase_colour(number)
-        rows.append(f'<TR><TD BGCOLOR="{colour}">{font(f"{number + 1} {phase.label}", colour=ink_on(colour), bold=True)}</TD>'
-                    f'<TD ALIGN="LEFT">{font(f"trains {phase.update}")}</TD></TR>')
-    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2">{"".join(rows)}</TABLE>'
+        return found | {"style": "dashed", "color": GREY, "penwidth": "0.8"}
+    return found | {"color": ":".join(phase_colour(number) for number in arrow.phases[:3]), "penwidth": "1.5"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from composer.drawing.families import Family, Key, joined, split_name
 from composer.drawing.folding import Folding, Link, Unit
-from composer.drawing.scene import Arrow, Box, PhaseKey, Scene, counts_text, shapes_text
+from composer.drawing.scene import Arrow, Box, PhaseKey, Scene, counts_text, row_shape, shapes_text
 from composer.nodes import Node, Phase, Term
 from composer.shapes import Shaped
 
@@ -17,6 +18,15 @@ FAR = 3  # an input that is used more ranks further on is drawn again there
 def make_scene(shaped: Shaped, counts: Mapping[str, int], *, expand: bool = False) -> Scene:
     """The picture of a graph, folded over its indices or expanded."""
     return _Pictured(shaped, counts, expand=expand).scene()
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """A family of names around a unit, and the index values under which each of its members stands in it."""
+
+    family: Family
+    keys: Mapping[Node | Term, Key]
+    below: bool
 
 
 class _Pictured:
@@ -58,8 +68,8 @@ class _Pictured:
             if start.kind == "input" and ranks[head] - ranks[tail] > FAR:
                 arrows.append(Arrow(add("copy", label or start.title, tip=start.tip).key, end.key, phases))
                 continue
-            if start.kind in ("network", "function") and end.kind != "value":
-                if tail not in results and (shape := self.result_shape(self.units[tail])):
+            if start.kind == "network" and end.kind in ("network", "term") or start.kind == "function" != end.kind:
+                if end.kind != "value" and tail not in results and (shape := self.result_shape(self.units[tail])):
                     results[tail] = add("shape", "", shape)
                 if tail in results:
                     flows.setdefault(tail, set()).update(phases)
@@ -77,10 +87,10 @@ class _Pictured:
     def result_shape(self, unit: Unit) -> str:
         """The shape of what a network gives, and of what a function gives where it is none of its arguments'."""
         nodes = [m for m in unit.members if isinstance(m, Node)]
-        shape = shapes_text([self.shaped.types.get(node) for node in nodes])
-        if unit.kind == "function" and shape in [shapes_text([self.shaped.types.get(a)]) for n in nodes for a in n.args]:
+        sizes = {row_shape(self.shaped.types.get(arg)) for node in nodes for arg in node.args}
+        if unit.kind == "function" and all(row_shape(self.shaped.types.get(node)) in sizes for node in nodes):
             return ""
-        return shape
+        return shapes_text([self.shaped.types.get(node) for node in nodes])
 
     # -- words --------------------------------------------------------------------------------------------------
 
@@ -106,53 +116,58 @@ class _Pictured:
                 )
             case "term":
                 label = " | ".join(list(unit.texts)[:2])
+                label = "" if label == key[2] else label
                 return Box(number, "term", key[2], label, phases=(unit.phase,), tip=tip)
             case "function":
                 return Box(number, "function", names[0], tip=tip)
         shape = shapes_text([self.shaped.types.get(node) for node in nodes])
         title = self.names.values.label(names[0]) if names[0] in self.names.values.of else names[0]
-        texts = [text for text in unit.texts if text]
-        return Box(number, unit.kind, title, shape, texts[0] if texts else "", tip=tip)
+        if unit.kind == "draw":
+            shape = f"~ {next(iter(unit.texts))}"
+        return Box(number, unit.kind, title, shape, tip=tip)
 
-    def context(self, unit: Unit) -> list[dict[Node | Term, tuple[Family, Key]]]:
+    def context(self, unit: Unit) -> list[Context]:
         """By family of names around the unit (its own, its users', its arguments'), the index values of each member."""
-        found: dict[str, dict[Node | Term, tuple[Family, Key] | None]] = {}
+        found: dict[tuple[bool, Family], dict[Node | Term, Key | None]] = {}
         for member in unit.members:
-            for family, name in self.around(member):
-                if not family.variables:
-                    continue
-                known = found.setdefault(f"{family.label} {len(family.members)}", {})
-                entry = (family, split_name(name)[1])
-                # A member with two names of one family says nothing about how it is indexed.
-                known[member] = entry if known.get(member, entry) == entry else None
+            for below, names in enumerate((self.above(member), self.below(member))):
+                for family, name in names:
+                    if family.variables:
+                        known = found.setdefault((bool(below), family), {})
+                        key = split_name(name)[1]
+                        # A member with two names of one family says nothing about how it is indexed.
+                        known[member] = key if known.get(member, key) == key else None
         return [
-            {m: e for m, e in known.items() if e is not None} for known in found.values()
+            Context(family, {m: k for m, k in known.items() if k is not None}, below)
+            for (below, family), known in found.items()
             if len(known) == len(unit.members) and None not in known.values()
         ]
 
-    def around(self, member: Node | Term) -> Iterable[tuple[Family, str]]:
-        if isinstance(member, Term):
-            yield self.term_families[member], member.name
-            phase = self.phase_of[member].name
-            yield self.names.phases[phase], phase
-            return
+    def above(self, member: Node | Term) -> Iterable[tuple[Family, str]]:
+        """The names that a member goes into: its own, or those of the values and terms that use it."""
         waiting: list[Node | Term] = [member]
         seen: set[Node | Term] = set()
-        while waiting:  # the first names upwards
+        while waiting:
             one = waiting.pop(0)
             if one in seen:
                 continue
             seen.add(one)
             if isinstance(one, Term):
-                yield from self.around(one)
+                yield self.term_families[one], one.name
+                phase = self.phase_of[one].name
+                yield self.names.phases[phase], phase
             elif self.names.of(one):
                 yield self.names.values[self.names.of(one)], self.names.of(one)
             else:
                 waiting += self.consumers.get(one, [])
-        waiting = list(member.args)
-        while waiting:  # and downwards
+
+    def below(self, member: Node | Term) -> Iterable[tuple[Family, str]]:
+        """The names that a member is made of."""
+        waiting = list(member.args) if isinstance(member, Node) else [member.loss]
+        seen: set[Node] = set()
+        while waiting:
             one = waiting.pop(0)
-            if isinstance(one, Term) or one in seen:
+            if one in seen:
                 continue
             seen.add(one)
             if self.names.of(one):
@@ -165,18 +180,16 @@ class _Pictured:
         family: Family = families[names[0][1]]
         if not family.variables:
             return family.label
-        contexts = self.contexts[key]  # those with the family's own variables first: E[d] rather than E[s]
-        for context in sorted(contexts, key=lambda c: next(iter(c.values()))[0].variables != family.variables):
-            variables = next(iter(context.values()))[0].variables
+        # What uses the members says best how they are meant; E[d] is plainer than E[s] where both hold.
+        for context in sorted(self.contexts[key], key=lambda c: (c.below, c.family.variables != family.variables)):
+            variables = context.family.variables
             written: list[str] = []
-            for position in range(len(family.variables)):
-                columns = [
-                    v for v, variable in enumerate(variables)
-                    if all(split_name(n)[1][position] == context[m][1][v] for m, n in names if m in context)
+            for position, wanted in enumerate(family.variables):
+                fitting = [
+                    variable for column, variable in enumerate(variables)
+                    if all(split_name(name)[1][position] == context.keys[member][column] for member, name in names)
                 ]
-                same = [v for v in columns if variables[v] == family.variables[position]]
-                if columns:
-                    written.append(variables[(same or columns)[0]])
+                written += [wanted if wanted in fitting else fitting[0]] if fitting else []
             if len(written) == len(family.variables):
                 return joined(family.base, written)
         used = list(dict.fromkeys(name for _, name in names))
@@ -229,7 +242,8 @@ class _Pictured:
         for label, update in zip(self.names.phase_labels, self.phase_updates(), strict=True):
             names = dict.fromkeys(self.names.networks.label(n) for n in self.graph.networks if n in update)
             members = [p for p in self.graph.phases if self.names.phases.label(p.name) == label]
-            found.append(PhaseKey(label, ", ".join(names), _when(members)))
+            terms = dict.fromkeys(self.term_families[t].label for p in members for t in p.terms)
+            found.append(PhaseKey(label, ", ".join(names), " + ".join(terms), _when(members)))
         return tuple(found)
 
     def notes(self) -> tuple[str, ...]:

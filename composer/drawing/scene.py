@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from composer.signature import Rows, Series, Several, Tensor, Type
@@ -13,7 +13,8 @@ from composer.signature import Rows, Series, Several, Tensor, Type
 class Box:
     """One thing in the picture.
 
-    `kind` is input, copy (an input drawn once more), network, value, function, draw, term, or layer.
+    `kind` is input, copy (an input drawn once more), network, function, draw, term; or a text on an arrow: value,
+    shape (of a result without a name), note (the name under which a value is used).
     `phases` numbers the phases that train a network, or the phase of a term.
     """
 
@@ -21,7 +22,6 @@ class Box:
     kind: str
     title: str
     detail: str = ""  # a shape, a number of parameters, the formula of a term
-    tag: str = ""  # the elementary function that makes a value: +, concat, history
     phases: tuple[int, ...] = ()
     marks: frozenset[str] = frozenset()  # again: same weights as an earlier box; frozen; average
     tip: str = ""
@@ -42,6 +42,7 @@ class PhaseKey:
 
     label: str
     update: str
+    terms: str
     when: str = ""
 
 
@@ -55,10 +56,6 @@ class Scene:
     arrows: tuple[Arrow, ...]
     phases: tuple[PhaseKey, ...] = ()
     notes: tuple[str, ...] = ()
-    uses: frozenset[str] = field(default_factory=frozenset)  # what the legend has to explain
-
-    def box(self, key: str) -> Box:
-        return next(box for box in self.boxes if box.key == key)
 
 
 def shape_text(found: Type | None) -> str:
@@ -74,10 +71,19 @@ def shape_text(found: Type | None) -> str:
         if found.items is None:
             return "list"
         texts = [shape_text(item) for item in found.items]
+        if len(texts) > 1 and len(set(texts)) == 1:
+            return f"{len(texts)} of {texts[0]}" if texts[0] else ""
         if len(texts) > 2:
             return f"{texts[0]} … {texts[-1]} ({len(texts)})"
         return ", ".join(texts)
     return ""
+
+
+def row_shape(found: Type | None) -> str:
+    """The shape without the number of rows."""
+    if isinstance(found, Tensor):
+        return "×".join(map(str, (found.dims or ())[1:]))
+    return shape_text(found)
 
 
 def shapes_text(found: list[Type | None]) -> str:

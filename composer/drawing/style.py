@@ -44,6 +44,23 @@ def text_width(text: str, size: float) -> float:
     return size * sum(0.31 if c in _NARROW else 0.85 if c in _WIDE else 0.57 for c in text)
 
 
+def font(text: str, *, size: float = SMALL, colour: str = "", bold: bool = False, italic: bool = False) -> str:
+    """A piece of an HTML-like label; nothing for no text."""
+    if not text:
+        return ""
+    inner = escaped(text)
+    inner = f"<B>{inner}</B>" if bold else inner
+    inner = f"<I>{inner}</I>" if italic else inner
+    ink = f' COLOR="{colour}"' if colour else ""
+    return f'<FONT POINT-SIZE="{size:g}"{ink}>{inner}</FONT>'
+
+
+def stacked(*lines: str) -> str:
+    """An HTML-like label with these pieces below each other; cells keep descenders out of the next line."""
+    rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines if line)
+    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0">{rows or "<TR><TD></TD></TR>"}</TABLE>>'
+
+
 def escaped(text: str) -> str:
     """A text inside an HTML-like label."""
     named = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;", "[": "&#91;", "]": "&#93;"}

@@ -83,6 +83,9 @@ def notices(replay: Replay, name: str) -> bool:
     elif start == 0 and not iteration.isdigit():
         start = replay.case.iterations  # an input of a translation: training is over
     try:
-        return any(not compare(n, kind, value, arrays[n]).passes for n, kind, value in replay.run(changed, start, weight))
+        for array, kind, value in replay.run(changed, start, weight):
+            if not compare(array, kind, value, arrays[array]).passes:
+                return True
     except ComposeError:
         return True
+    return False
