@@ -38,10 +38,10 @@ class Checkpoint:
     def tensors(self) -> Path:
         return self.description.with_suffix(".safetensors")
 
-    def load(self, device: str | torch.device = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """The tensors and the rest, as they were given to `save`."""
+    def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """The tensors, on the CPU, and the rest, as they were given to `save`."""
         meta: dict[str, Any] = json.loads(self.description.read_text(encoding="utf-8"))["meta"]
-        return load_file(self.tensors, device=str(device)), meta
+        return load_file(self.tensors), meta
 
 
 def save(

@@ -71,8 +71,8 @@ def emit_value(graph: Any, nodes: list[Node], drawing: frozenset[str]) -> Code:
     for number, node in enumerate(reachable(nodes)):
         extras = tuple((k, made[v]) for k, v in node.settings if isinstance(v, Node))
         made[node] = Evaluation(number, node, 0, tuple(made[a] for a in node.args), extras)
-    run = Run(0, _NO_PHASE, False, 0, False, tuple(made.values()), (), (), frozenset(), False, ())
-    plan = Plan(graph, (), (run,), frozenset())
+    run = Run(0, _NO_PHASE, False, 0, False, tuple(made.values()), (), (), False, ())
+    plan = Plan(graph, (), (run,), frozenset(), {})
     emitter = _Emitter(plan, run, _variables(plan), drawing)
     return emitter.emit([made[n] for n in nodes])
 
@@ -110,7 +110,7 @@ class _Emitter:
         self.plan, self.run, self.names, self.drawing, self.optimise = plan, run, names, drawing, optimise
         self.code = Code(identifier(run.name), "")
         self.lines: list[tuple[int, str, str]] = []  # indent, code, comment
-        self.leaf: dict[int, str] = {}
+        self.leaves: set[int] = set()
 
     def emit(self, results: list[Evaluation] | None = None) -> Code:
         run = self.run
@@ -142,15 +142,22 @@ class _Emitter:
         """Leaves that this evaluation needs before it: `x_leaf = x.detach().requires_grad_()`."""
         found = []
         for arg in one.args:
-            if arg.number in self.run.leaves and arg.number not in self.leaf and self.wants_leaf(one, arg):
+            first, last = self.plan.leaves.get(arg.number, (-1, -1))
+            if first == self.run.number and arg.number not in self.leaves and arg.number in one.paths:
+                self.leaves.add(arg.number)
                 name = f"{self.names[arg.number]}_leaf"
-                source = self.variable(arg)
-                self.leaf[arg.number] = name
-                found.append((f"{name} = {source}.detach().requires_grad_()", "a gradient is taken here"))
+                text = f"{name} = {self.variable(arg)}.detach().requires_grad_()"
+                found.append((text, "a derivative is taken here"))
+                if last > first:
+                    found.append((f'keep["{name}"] = {name}', ""))
         return found
 
-    def wants_leaf(self, one: Evaluation, arg: Evaluation) -> bool:
-        return one.penalised or one.node.op == "grad"
+    def differentiated(self, one: Evaluation) -> str:
+        """What a derivative is taken at: the value itself when it has a graph, otherwise its copy that begins one."""
+        if one.number not in self.plan.leaves:
+            return self.variable(one)
+        name = f"{self.names[one.number]}_leaf"
+        return name if self.plan.leaves[one.number][0] == self.run.number else f'keep["{name}"]'
 
     def variable(self, one: Evaluation) -> str:
         name = self.names[one.number]
@@ -162,18 +169,13 @@ class _Emitter:
         """`arg` as `user` may see it: cut where the user's gradient must not enter."""
         if arg.node.op == "number":
             return repr(arg.node.setting("value"))
-        if user is not None and arg.number in self.leaf and self.wants_leaf(user, arg):
-            return self.leaf[arg.number]
+        if user is not None and (arg.number in user.paths or user.node.op == "grad"):
+            return self.differentiated(arg)
         name = self.variable(arg)
         if arg.node.op in ("clock", "input", "draw", "state") or (self.optimise and not arg.has_graph):
             return name
-        if user is not None:
-            if user.owners & arg.owners:
-                return name
-            if user.run == arg.run and arg.penalised and (user.penalised or user.node.op == "grad"):
-                return name
-            if user.penalised and arg.owners and user.run in arg.owners:
-                return name
+        if user is not None and user.owners & arg.owners:
+            return name
         return f"stop({name})"
 
     def statement(self, one: Evaluation, indent: int) -> None:
@@ -210,8 +212,7 @@ class _Emitter:
             case "arith":
                 return f"-{args[0]}" if node.target == "neg" else f"{args[0]} {node.target} {args[1]}"
             case "grad":
-                live = bool(one.owners)
-                return f"gradient({args[0]}, {args[1]}, {live})"
+                return f"gradient({args[0]}, {args[1]}, {one.has_graph})"
             case "call":
                 return self.network_call(one, args)
             case "draw":

@@ -109,6 +109,7 @@ class _Planner:
         self.last_use: dict[int, int] = {}
         self.by_number: dict[int, Evaluation] = {}
         self.retaining: set[int] = set()
+        self.targets: set[Evaluation] = set()  # what derivatives are taken at
         self.stepped: dict[str, int] = {}  # network -> last run that stepped it
         self.on_batch = _sources(graph, lambda n: n.op == "input")
         self.on_phase = _sources(graph, lambda n: graph.lifetime.get(n) == "phase")
@@ -170,13 +171,11 @@ class _Planner:
                 tuple(self.made),
                 tuple(self.reused.values()),
                 tuple(terms),
-                leaves,
                 False,
                 (),
             )
         )
-        if steps:
-            self.step(number, trained)
+        self.step(number, frozenset(trained))
 
     def start(self, new_batch: bool) -> None:
         """Forget what a new run, or a new batch, makes invalid."""
@@ -212,7 +211,9 @@ class _Planner:
                 self.use(known)
                 continue
             stack.append((current, True))
-            children = [*current.args, *(v for _, v in current.settings if isinstance(v, Node))]
+            # The derivative is taken at the x that the score was computed from: x itself is not asked for.
+            args = current.args[:1] if current.op == "grad" else current.args
+            children = [*args, *(v for _, v in current.settings if isinstance(v, Node))]
             stack.extend((child, False) for child in reversed(children))
         return self.results[node]
 
@@ -220,13 +221,18 @@ class _Planner:
         known = self.results.get(node)
         if known is not None and known.run == self.number:
             return
-        args = tuple(self.results[a] for a in node.args)
+        if node.op == "grad":
+            score = self.results[node.args[0]]
+            args: tuple[Evaluation, ...] = (score, self.origin(score, node.args[1]))
+        else:
+            args = tuple(self.results[a] for a in node.args)
         extras = tuple((k, self.results[v]) for k, v in node.settings if isinstance(v, Node))
         made = Evaluation(self.count, node, self.number, args, extras)
         self.count += 1
         if node in self.live:
             made.owners.add(self.number)
-        made.penalised = node in self.penalised
+        if node.op == "grad":
+            self.differentiate(made)
         self.by_number[made.number] = made
         self.results[node] = made
         self.made.append(made)
@@ -244,41 +250,53 @@ class _Planner:
         """Whether a valid result serves this run as it is (see rule 4: one evaluation, one backward)."""
         if known.run == self.number:
             return True
-        if known.node in self.penalised:
-            return self.is_kept(known.node)
-        if known.node not in self.live:
+        if known.node not in self.live or self.is_kept(known.node):
             return True
-        if self.is_kept(known.node):
-            return True
-        return all(one.owners <= {self.number} for one in self.chain(known))
+        return all(one.owners <= {self.number} for one in self.chain(known, kept=False))
 
     def use(self, known: Evaluation) -> None:
         """Note that this run uses `known`, and train through it if the run does."""
         self.touch(known)
-        if known.run != self.number and known.node in self.penalised:
-            raise ComposeError(
-                f"a gradient is taken through '{self.graph.name_of(known.node)}', which is kept from an earlier phase",
-                known.node.place,
-                "drop its lifetime, or take the gradient at it",
-            )
         if known.run == self.number or known.node not in self.live:
             return
         for one in self.chain(known):
-            for other in one.owners - {self.number}:
-                self.retaining.add(other)
+            self.hold(one)
             one.owners.add(self.number)
-            network = one.node.target
-            if one.node.op == "call" and self.stepped.get(network, -1) >= one.run:
-                one.snapshot = True
 
-    def chain(self, known: Evaluation) -> list[Evaluation]:
-        """`known` and the evaluations below it through which a gradient of this run would flow."""
+    def hold(self, one: Evaluation) -> None:
+        """This run needs the graph of `one`: earlier backward passes must leave it, also at weights that were stepped."""
+        self.retaining |= {run for run in one.owners if run < self.number}
+        if one.node.op == "call" and self.stepped.get(one.node.target, -1) >= one.run:
+            one.snapshot = True
+
+    def origin(self, score: Evaluation, x: Node) -> Evaluation:
+        """The evaluation of `x` that `score` was computed from."""
+        found = [one for one in _below(score) if one.node is x]
+        current = self.results.get(x)
+        return current if current in found else found[0]
+
+    def differentiate(self, made: Evaluation) -> None:
+        """Mark the ways from x to score of a `grad`: graphs are built along them."""
+        score, x = made.args
+        self.targets.add(x)
+        reaching = {x.number}
+        for one in sorted(_below(score), key=lambda e: e.number):  # arguments have lower numbers than what uses them
+            ways = {a.number for a in one.args} & reaching
+            if ways and one is not x:
+                one.paths |= ways
+                reaching.add(one.number)
+                self.hold(one)
+
+    def chain(self, known: Evaluation, kept: bool = True) -> list[Evaluation]:
+        """`known` and the evaluations below it through which a gradient of this run would flow.
+
+        Without `kept`, kept values and what is below them are left out.
+        """
         found: dict[int, Evaluation] = {}
         stack = [known]
-        trained = self.live
         while stack:
             one = stack.pop()
-            if one.number in found or one.node not in trained:
+            if one.number in found or one.node not in self.live or not (kept or not self.is_kept(one.node)):
                 continue
             found[one.number] = one
             if one.node.op not in ("stop", "state"):
@@ -286,12 +304,22 @@ class _Planner:
         return list(found.values())
 
 
-def _live_nodes(losses: list[Node], trained: frozenset[str]) -> set[Node]:
-    """Nodes through which gradients of `losses` flow to the networks of `trained`."""
-    if not trained:
-        return set()
+def _below(one: Evaluation) -> list[Evaluation]:
+    """`one` and the evaluations it was computed from, nearest first; not through stops, states and draws."""
+    found: dict[int, Evaluation] = {}
+    waiting = [one]
+    for current in waiting:
+        if current.number not in found:
+            found[current.number] = current
+            if current.node.op not in ("stop", "state", "draw"):
+                waiting.extend(current.args)
+    return list(found.values())
+
+
+def _live_nodes(loss: Node, trained: frozenset[str]) -> set[Node]:
+    """Nodes through which a gradient of `loss` flows to the networks of `trained`."""
     capable: dict[Node, bool] = {}
-    for node in reachable(losses):
+    for node in reachable([loss]) if trained else []:
         if node.op in ("stop", "state", "draw", "input", "number", "clock", "collected"):
             capable[node] = False
         elif node.op == "call" and not node.average and node.target in trained:
@@ -299,7 +327,7 @@ def _live_nodes(losses: list[Node], trained: frozenset[str]) -> set[Node]:
         else:
             capable[node] = any(capable[a] for a in node.args)
     live: set[Node] = set()
-    stack = [n for n in losses if capable[n]]
+    stack = [loss] if capable.get(loss) else []
     while stack:
         node = stack.pop()
         if node in live:
@@ -307,19 +335,6 @@ def _live_nodes(losses: list[Node], trained: frozenset[str]) -> set[Node]:
         live.add(node)
         stack.extend(a for a in node.args if capable[a])
     return live
-
-
-def _between(score: Node, x: Node) -> set[Node]:
-    """The nodes on paths from `x` (left out) to `score` (included), not through stops and states."""
-    reaches: dict[Node, bool] = {}
-    for node in reachable([score]):
-        if node is x:
-            reaches[node] = True
-        elif node.op in ("stop", "state", "draw"):
-            reaches[node] = False
-        else:
-            reaches[node] = any(reaches[a] for a in node.args)
-    return {n for n, yes in reaches.items() if yes and n is not x}
 
 
 def _sources(graph: Graph, is_source: object) -> set[Node]:

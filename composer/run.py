@@ -98,7 +98,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
     program.epoch_length = data.epoch_length
     folder = claim(program.graph.name, settings.out, settings.resume)
     _prepare_folder(folder, program, settings, data)
-    found = _restore(folder, program, device)
+    found = _restore(folder, program)
     schedule = _schedule(settings, program)
     verb = "continued" if program.iteration else "started"
     display.note(f"run folder {folder.path}, {verb} at iteration {program.iteration} of {schedule.total}")
@@ -182,12 +182,12 @@ def _with_blocks(graph: str, copies: Sequence[str]) -> str:
     return to_yaml(load("graph.yaml", text=graph, settings={"blocks": list(copies)}))
 
 
-def _restore(folder: RunFolder, program: Program, device: torch.device) -> dict[str, Any]:
+def _restore(folder: RunFolder, program: Program) -> dict[str, Any]:
     """Put the program where the newest whole checkpoint left it, and cut the logs back to there."""
     newest = checkpoint.latest(folder.checkpoints)
     found: dict[str, Any] = {}
     if newest is not None:
-        tensors, found = newest.load(device)
+        tensors, found = newest.load()
         program.load_state(tensors, found["program"])
     checkpoint.clear(folder.checkpoints, after=program.iteration if newest else -1)
     log.cut(folder.log, program.iteration)

@@ -70,7 +70,7 @@ def load_program(folder: RunFolder, device: torch.device | str = "cpu") -> tuple
     newest = checkpoint.latest(folder.checkpoints)
     if newest is None:
         raise ComposeError(f"'{folder.path}' has no whole checkpoint yet", remedy="let it train to its first one")
-    tensors, found = newest.load(device)
+    tensors, found = newest.load()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a file of `weights:` may be gone by now: the checkpoint holds them too
         program = composer.compile(folder.graph, device=device, seed=found["program"]["seed"])
