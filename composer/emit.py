@@ -262,7 +262,8 @@ class _Emitter:
             self.lines.append((1, f"return ({''.join(self.reference(r, None) + ', ' for r in results)})", ""))
             return
         released = [one for one in run.release if one.node.op != "number"]
-        self.lines.append((1, "terms = [" if released else "return [", ""))
+        leaves = [number for number, (first, last) in self.plan.leaves.items() if first < last == run.number]
+        self.lines.append((1, "terms = [" if released or leaves else "return [", ""))
         for term in run.terms:
             weight = term.weight
             text = self.reference(weight, None)
@@ -273,7 +274,9 @@ class _Emitter:
         self.lines.append((1, "]", ""))
         for one in released:
             self.lines.append((1, f'del keep["{self.names[one.number]}"]', "no later phase needs it"))
-        if released:
+        for leaf in leaves:
+            self.lines.append((1, f'del keep["{self.names[leaf]}_leaf"]', ""))
+        if released or leaves:
             self.lines.append((1, "return terms", ""))
 
 

@@ -19,7 +19,7 @@ from composer.nodes import Graph, Network, Node
 from composer.params import read_params
 from composer.phases import read_phases
 from composer.prune import lint, prune
-from composer.reading import Definition, expand_section, expression_of, families, is_expression
+from composer.reading import Definition, entries, expand_section, expression_of, families, is_expression
 from composer.settings import read_averages, read_groups, read_show, read_training, read_translations
 
 FIELD_KINDS: dict[str, tuple[int, int]] = {  # kind -> fewest and most numbers it takes
@@ -231,6 +231,9 @@ class Builder:
             document=self.document,
         )
         self.warnings += lint(graph)
+        for key, _ in entries(self.root.get("index")):
+            if self.indices.of[str(key.value).split(",")[0].strip()] not in self.indices.used:
+                self.warnings.append(Problem(f"index '{key.value}' is not used", key.place, "use it or drop it"))
         graph = prune(graph)
         return replace(graph, warnings=tuple(dict.fromkeys(self.warnings)))
 

@@ -28,6 +28,7 @@ class Indices:
         self.sets = tuple(sets)
         self.of: dict[str, IndexSet] = {v: s for s in self.sets for v in s.variables}
         self.literals: set[Literal] = {x for s in self.sets for row in s.rows for x in row}
+        self.used: set[IndexSet] = set()
 
     def free(self, trees: Iterable[Expression], bound: Binding) -> tuple[IndexSet, ...]:
         """The sets whose variables stand in brackets of `trees` and are not bound, in order of appearance."""
@@ -38,6 +39,7 @@ class Indices:
                     for item in node.items:
                         if isinstance(item, Name) and item.id in self.of and item.id not in bound:
                             found[self.of[item.id]] = None
+        self.used.update(found)
         return tuple(found)
 
     def expand(self, sets: Iterable[IndexSet], bound: Binding | None = None) -> Iterator[dict[str, Literal]]:

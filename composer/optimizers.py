@@ -97,14 +97,18 @@ class Optimizers:
                     torch.nn.utils.clip_grad_norm_(parameters, group.clip_norm)
                 if group.clip_value and parameters:
                     torch.nn.utils.clip_grad_value_(parameters, group.clip_value)
+            stepped = self.reached(group) if group.clip_weights else []
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if group.clip_weights:
                 with torch.no_grad():
-                    for network in chosen:
-                        if network in group.networks:
-                            for p in self.networks[network].parameters():
-                                p.clamp_(-group.clip_weights, group.clip_weights)
+                    for network in stepped:
+                        for p in self.networks[network].parameters():
+                            p.clamp_(-group.clip_weights, group.clip_weights)
+
+    def reached(self, group: Group) -> list[str]:
+        """The networks of a group that have a gradient."""
+        return [n for n in group.networks if any(p.grad is not None for p in self.networks[n].parameters())]
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and plain numbers of every parameter's state, by `GROUP/NETWORK/PARAMETER/KEY`."""

@@ -14,6 +14,7 @@ from composer.block import look_up
 from composer.clock import NUMBERS, Clock
 from composer.emit import Code, emit_plan, emit_value
 from composer.errors import ComposeError, nearest
+from composer.feeding import feed
 from composer.fields import Stream
 from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
 from composer.nodes import Graph, Node, Translation, reachable
@@ -80,7 +81,7 @@ class Program:
         self.draws = Draws(seed, 0, self.device, dtype)
         self.inside = InsideDraws(self.draws)
         self.drawing = frozenset(n for n, m in self.networks.items() if uses_draws(m))
-        self.compiled: dict[Active, tuple[Plan, list[Callable[..., Any]]]] = {}
+        self.compiled: dict[tuple[Active, frozenset[str]], tuple[Plan, list[Callable[..., Any]]]] = {}
         self.trained = {
             phase.name: [p for n in phase.update for p in self.networks[n].parameters() if p.requires_grad]
             for phase in self.graph.phases
@@ -139,14 +140,17 @@ class Program:
         plan, _ = self.functions(self.active(iteration))
         return 1 + sum(run.new_batch for run in plan.runs)
 
-    def functions(self, active: Active) -> tuple[Plan, list[Callable[..., Any]]]:
-        """The plan for a set of phases and its compiled functions."""
-        if active not in self.compiled:
-            plan = make_plan(self.graph, active)
+    def functions(
+        self, active: Active, fed: frozenset[str] = frozenset()
+    ) -> tuple[Plan, list[Callable[..., Any]]]:
+        """The plan for a set of phases and its compiled functions; `fed` values are given instead of computed."""
+        key = (active, fed)
+        if key not in self.compiled:
+            plan = make_plan(feed(self.graph, fed) if fed else self.graph, active)
             codes = emit_plan(plan, self.drawing, self.optimise, self.watched)
             number = len(self.compiled)
-            self.compiled[active] = (plan, [self.load(c, f"<{self.graph.name} {c.name} plan {number}>") for c in codes])
-        return self.compiled[active]
+            self.compiled[key] = (plan, [self.load(c, f"<{self.graph.name} {c.name} plan {number}>") for c in codes])
+        return self.compiled[key]
 
     def load(self, code: Code, file: str, **changed: Any) -> Callable[..., Any]:
         """The Python function of emitted code, with the networks and functions that it names."""
@@ -182,22 +186,24 @@ class Program:
     def step(self, batch: Batch | Sequence[Batch], draws: Mapping[str, Any] | None = None) -> StepResult:
         """Train one iteration on a batch by field name (several where `batches` says so).
 
-        `draws` feeds named draws: `NAME`, `NETWORK:PLACE` inside networks, `VALUE:NAME` in states.
+        `draws` feeds named draws (`NAME`, `NETWORK:PLACE` inside networks, `VALUE:NAME` in states; a list for one that
+        is drawn several times) and any other named value, which is then not computed but taken as it is.
         """
+        values = {k: v for k, v in (draws or {}).items() if k in self.graph.values and self.graph.values[k].op != "draw"}
         batches = [batch] if isinstance(batch, Mapping) else list(batch)
         clock = Clock(self.iteration, self.epoch_length)
-        plan, functions = self.functions(self.active(self.iteration))
-        self.draws.begin(self.iteration, draws)
+        plan, functions = self.functions(self.active(self.iteration), frozenset(values))
+        self.draws.begin(self.iteration, {k: v for k, v in (draws or {}).items() if k not in values})
         result = StepResult(self.iteration, rates=self.optimizers.set_rates(clock, NUMBERS))
         keep: dict[str, Any] = {}
         position = 0
-        current = self.on_device(batches[0])
+        current = self.on_device(batches[0], values)
         for run, function in zip(plan.runs, functions, strict=True):
             if run.new_batch:
                 position += 1
                 if position >= len(batches):
                     raise ComposeError(f"iteration {self.iteration} needs {position + 1} batches, got {len(batches)}")
-                current = self.on_device(batches[position])
+                current = self.on_device(batches[position], values)
             self.draws.run = run.number
             terms = function(current, keep, self.draw, self.keep_state, clock)
             for name in self.watched:
@@ -246,13 +252,13 @@ class Program:
                 result.gradients[f"{phase.name}{suffix}/{name}"] = norm
         self.optimizers.step(phase.update)
 
-    def on_device(self, batch: Batch) -> dict[str, Tensor]:
-        missing = [f.name for s in self.graph.streams for f in s.fields if f.name not in batch]
+    def on_device(self, batch: Batch, fed: Batch) -> dict[str, Tensor]:
+        missing = [f.name for s in self.graph.streams for f in s.fields if f.name not in batch and f.name not in fed]
         if missing:
             raise ComposeError(f"the batch has no '{missing[0]}'", remedy=f"it has {', '.join(batch)}")
         return {
             k: v.to(self.device, self.dtype, non_blocking=True) if v.is_floating_point() else v.to(self.device)
-            for k, v in batch.items()
+            for k, v in {**batch, **fed}.items()
         }
 
     # -- helpers of emitted code --------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from composer.block import look_up
 from composer.errors import Problem
 from composer.nodes import Graph, Node, Phase, reachable
+from composer.signature import parse_signature
 
 
 def is_zero(node: Node) -> bool:
@@ -103,6 +105,8 @@ def prune(graph: Graph) -> Graph:
     extra = reachable([t.node for t in translations.values()])
     own_fields = {f.name for t in translations.values() for f in t.fields}
     needed_inputs = {n.target for n in [*training_nodes, *extra] if n.op == "input"} - own_fields
+    if not needed_inputs and any(_counts_rows(n) for n in training_nodes):
+        needed_inputs = {f.name for s in graph.streams for f in s.fields[:1]}  # something must say how many rows
     streams = tuple(
         replace(s, fields=kept)
         for s in graph.streams
@@ -135,6 +139,11 @@ def prune(graph: Graph) -> Graph:
             replace(g, networks=own) for g in graph.groups if (own := tuple(n for n in g.networks if n in networks))
         ),
     )
+
+
+def _counts_rows(node: Node) -> bool:
+    """A draw with a row for each row of the batch."""
+    return node.op == "draw" and not node.args and bool(parse_signature(look_up(node.target).signature).inputs)
 
 
 def dependencies(graph: Graph) -> Mapping[Node, frozenset[str]]:

@@ -38,8 +38,8 @@ class Place:
 # Kinds have places of their own, and far and near ones a height of their own. That is what tells an unpaired method
 # which colour of one style is which of the other: moving an object is harder for it than painting it another colour.
 PLACES = (
-    Place("balloon", 0.26, 0.85, 0.6, (0.14, 0.29)),
-    Place("balloon", 0.74, 0.85, 0.6, (0.14, 0.29)),
+    Place("balloon", 0.26, 0.85, 0.6, (0.16, 0.29)),
+    Place("balloon", 0.74, 0.85, 0.6, (0.16, 0.29)),
     Place("tree", 0.18, 0.94, 0.35, (0.69, 0.9)),
     Place("house", 0.5, 0.94, 0.65, (0.69, 0.9)),
     Place("tree", 0.82, 0.94, 0.35, (0.69, 0.9)),

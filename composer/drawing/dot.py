@@ -20,9 +20,10 @@ ON_ARROWS = ("value", "shape", "note")  # texts that stand on the arrows, withou
 def scene_dot(scene: Scene) -> str:
     """The DOT of a scene: from left to right where that is not too wide, otherwise downwards."""
     graph = Digraph("picture")
+    wide = length(scene)
     graph.attr(
-        rankdir="LR" if length(scene) <= WIDEST else "TB", ranksep=f"{RANKS}", nodesep=f"{NODES}", pad="0.1",
-        bgcolor="white", fontname=FONT, fontsize=f"{SMALL:g}", label=f"<{legend(scene)}>", labelloc="b",
+        rankdir="LR" if wide <= WIDEST else "TB", ranksep=f"{RANKS}", nodesep=f"{NODES}", pad="0.1",
+        bgcolor="white", fontname=FONT, fontsize=f"{SMALL:g}", label=f"<{legend(scene, max(400.0, wide if wide <= WIDEST else 0))}>", labelloc="b",
     )
     graph.attr("node", fontname=FONT, fontsize=f"{TEXT:g}", color=INK, fontcolor=INK, height="0", width="0")
     graph.attr("edge", arrowsize="0.6")
@@ -35,23 +36,26 @@ def scene_dot(scene: Scene) -> str:
 
 
 def length(scene: Scene) -> float:
-    """About how many points the longest chain of boxes takes from left to right."""
+    """About how many points the picture takes from left to right: its ranks, each as wide as its widest box."""
     heads: dict[str, list[str]] = {}
     waiting = {box.key: 0 for box in scene.boxes}
     for arrow in scene.arrows:
         heads.setdefault(arrow.tail, []).append(arrow.head)
         waiting[arrow.head] += 1
-    widths = {box.key: width(box) for box in scene.boxes}
-    ends = dict(widths)
+    ranks = dict.fromkeys(waiting, 0)
     ready = [key for key, count in waiting.items() if count == 0]
     while ready:
         key = ready.pop()
         for head in heads.get(key, ()):
-            ends[head] = max(ends[head], ends[key] + RANKS * 72 + widths[head])
+            ranks[head] = max(ranks[head], ranks[key] + 1)
             waiting[head] -= 1
             if waiting[head] == 0:
                 ready.append(head)
-    return max(ends.values(), default=0.0)
+    widest: dict[int, float] = {}
+    for box in scene.boxes:
+        if box.kind != "copy":
+            widest[ranks[box.key]] = max(widest.get(ranks[box.key], 0.0), width(box))
+    return sum(widest.values()) + RANKS * 72 * max(0, len(widest) - 1)
 
 
 def width(box: Box) -> float:

@@ -82,7 +82,7 @@ class _Pictured:
         arrows += [Arrow(boxes[tail].key, box.key, tuple(sorted(flows[tail]))) for tail, box in results.items()]
         used = {arrow.tail for arrow in arrows} | {arrow.head for arrow in arrows}
         kept = [box for box in [*boxes.values(), *extra] if box.key in used or box.kind != "input"]
-        return Scene(self.graph.name, self.graph.about, tuple(kept), tuple(arrows), self.phases(), self.notes())
+        return Scene(self.graph.name, self.graph.about, tuple(kept), tuple(arrows), self.phases(), self.notes(kept))
 
     def result_shape(self, unit: Unit) -> str:
         """The shape of what a network gives, and of what a function gives where it is none of its arguments'."""
@@ -246,16 +246,17 @@ class _Pictured:
             found.append(PhaseKey(label, ", ".join(names), " + ".join(terms), _when(members)))
         return tuple(found)
 
-    def notes(self) -> tuple[str, ...]:
-        """What the variables stand for."""
-        found = {}
+    def notes(self, boxes: list[Box]) -> tuple[str, ...]:
+        """What the variables of names and shapes stand for."""
+        shown = {family.variables for family in self.families()}
+        found = []
         for keys, variables in self.names.known.items():
-            rows = sorted(keys)
-            if any(f.variables == variables for f in self.families()):
-                found[variables] = ", ".join(row[0] if len(row) == 1 else f"({','.join(row)})" for row in rows)
-        return tuple(
-            f"{names[0] if len(names) == 1 else '(' + ','.join(names) + ')'} ∈ {{{rows}}}" for names, rows in found.items()
-        )
+            if variables in shown:
+                rows = ", ".join(row[0] if len(row) == 1 else f"({','.join(row)})" for row in sorted(keys))
+                found.append(f"{variables[0] if len(variables) == 1 else '(' + ','.join(variables) + ')'} ∈ {{{rows}}}")
+        if any("b×" in box.detail for box in boxes):
+            found.append("shapes are those of one row, or of as many rows as they say, b being the rows of the batch")
+        return tuple(found)
 
     def families(self) -> list[Family]:
         return [*self.names.values.of.values(), *self.names.networks.of.values(), *self.term_families.values()]

@@ -55,10 +55,11 @@ def font(text: str, *, size: float = SMALL, colour: str = "", bold: bool = False
     return f'<FONT POINT-SIZE="{size:g}"{ink}>{inner}</FONT>'
 
 
-def stacked(*lines: str) -> str:
+def stacked(*lines: str, padding: int = 0) -> str:
     """An HTML-like label with these pieces below each other; cells keep descenders out of the next line."""
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines if line)
-    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0">{rows or "<TR><TD></TD></TR>"}</TABLE>>'
+    around = f'BORDER="0" CELLSPACING="0" CELLPADDING="{padding}"'
+    return f'<<TABLE {around}>{rows or "<TR><TD></TD></TR>"}</TABLE>>'
 
 
 def escaped(text: str) -> str:

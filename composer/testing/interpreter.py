@@ -119,6 +119,7 @@ class Interpreter:
         steps = not phase.step or bool(self.number(phase.step))
         targets = {t: self.targets(phase, t) if steps else frozenset() for t in phase.terms}
         self.trained_through: set[Node] = set()
+        self.reached: set[str] = set()
         for term, networks in targets.items():
             self.note_trained(term.loss, networks)
         for node in phase.first:  # rule 2: the values of `first` in order, then the terms as written
@@ -132,10 +133,9 @@ class Interpreter:
             total = total + weight * loss.value.detach()
             self.add_gradients(weight * loss.value, targets[term], gradients)
             self.note_fed(loss, targets[term])
-        if gradients:
-            stepped = self.stepper.step(phase.update, gradients)
-            # Rule 3: a result may be used again until a network it depends on is stepped. Stops do not matter here.
-            self.forget(lambda node: bool(self.depends_on(node) & stepped) and not self.is_kept(node))
+        self.stepper.step(gradients)
+        # Rule 3: a result may be used again until a network it depends on is stepped. Stops do not matter here.
+        self.forget(lambda node: bool(self.depends_on(node) & self.reached) and not self.is_kept(node))
         return total  # type: ignore[no-any-return]
 
     def targets(self, phase: Phase, term: TermNode) -> frozenset[str]:
@@ -173,9 +173,11 @@ class Interpreter:
         return any(self.leads_to(a, networks) for a in node.args)
 
     def note_trained(self, node: Node, networks: frozenset[str]) -> None:
-        """Collect the values that this run trains through, from a loss down."""
+        """Collect the values that this run trains through, from a loss down, and the networks that it reaches."""
         if self.leads_to(node, networks):
             self.trained_through.add(node)
+            if node.op == "call" and not node.average and node.target in networks:
+                self.reached.add(node.target)
             for a in node.args:
                 self.note_trained(a, networks)
 
@@ -234,7 +236,10 @@ class Interpreter:
         known = self.results.get(node)
         if known is not None and self.may_reuse(known):
             return known
-        args = tuple(self.evaluate(a) for a in node.args)
+        if node.op == "grad":
+            args = self.score_and_origin(*node.args)
+        else:
+            args = tuple(self.evaluate(a) for a in node.args)
         settings = {
             k: self.evaluate(v).value if isinstance(v, Node) else v for k, v in node.settings if k not in ("*", "number")
         }
@@ -242,6 +247,13 @@ class Interpreter:
         result.value = self.compute(result, [a.value for a in args], settings)
         self.results[node] = result
         return result
+
+    def score_and_origin(self, score: Node, x: Node) -> tuple[Result, Result]:
+        """Of `grad(score, x)`: the score, and the evaluation of x that it was computed from."""
+        found = self.evaluate(score)
+        origins = [one for one in below(found) if one.node is x]
+        current = self.results.get(x)
+        return found, current if current in origins else origins[0]
 
     def compute(self, result: Result, args: list[Any], settings: dict[str, Any]) -> Any:
         node = result.node
@@ -326,6 +338,15 @@ class Entry(nn.Module):
 
     def forward(self, *args: Any, **settings: Any) -> Any:
         return getattr(self.network, self.entry or "forward")(*args, **settings)
+
+
+def below(result: Result) -> list[Result]:
+    """An evaluation and those it was computed from, nearest first; no derivative goes through stops, states, draws."""
+    found = [result]
+    for one in found:
+        if one.node.op not in ("stop", "state", "draw"):
+            found += [a for a in one.args if a not in found]
+    return found
 
 
 def constant(x: Any) -> Any:

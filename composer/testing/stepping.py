@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -41,8 +41,8 @@ class Stepper:
                 for piece in self.optimizers[name].param_groups:
                     piece["lr"] = group.settings["lr"] * factor
 
-    def step(self, updated: Iterable[str], gradients: Mapping[tuple[str, str], Tensor]) -> frozenset[str]:
-        """Clip over each group, step; parameters without a gradient stay. Gives the networks that were stepped."""
+    def step(self, gradients: Mapping[tuple[str, str], Tensor]) -> None:
+        """Clip over each group, step; parameters without a gradient stay."""
         stepped = frozenset(network for network, _ in gradients)
         for group in self.graph.groups:
             own = {k: v for k, v in gradients.items() if k[0] in group.networks}
@@ -58,11 +58,10 @@ class Stepper:
                         parameter.grad = own.get((name, key))
                     self.optimizers[name].step()
                     self.optimizers[name].zero_grad()
-                if name in updated and group.clip_weights:
+                if name in stepped and group.clip_weights:
                     with torch.no_grad():
                         for parameter in self.networks[name].parameters():
                             parameter.clamp_(-group.clip_weights, group.clip_weights)
-        return stepped
 
     @torch.no_grad()
     def move_averages(self, clock: Clock) -> None:

@@ -52,7 +52,14 @@ def graphs(draw: st.DrawFn, *, most_values: int = 8) -> str:
     if world.maybe(3):
         graph["training"]["learning_rate"] = "constant_then_linear(1, 2)"
     graph["show"] = _show(world)
-    return str(yaml.safe_dump(graph, sort_keys=False, width=1000))
+    return str(yaml.dump(graph, Dumper=_Plain, sort_keys=False, width=1000))
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes equal parts out each time: graphs have no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _inputs(world: World) -> dict[str, Any]:

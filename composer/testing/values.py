@@ -177,7 +177,10 @@ def stopped(world: World, context: str) -> tuple[Formed, str] | None:
 def repeated(world: World, context: str) -> tuple[Formed, str] | None:
     """The same call or draw again."""
     one = world.some(context, lambda v: v.op in ("call", "draw") and v.kind.is_real)
-    return None if one is None else (one.over(f"again({one.text})"), "call")
+    if one is None:
+        return None
+    others = frozenset(p for p in one.paths if named(*p) != one.text)  # the new one does not depend on the first
+    return Formed(f"again({one.text})", one.kind, others, one.networks), "call"
 
 
 def beside(world: World, context: str) -> tuple[Formed, str] | None:

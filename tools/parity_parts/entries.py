@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from composer.errors import ComposeError, Place
+from composer.errors import ComposeError, Place, nearest
 from composer.expression import Expression
 from composer.tree import Leaf, Node, plain
 from composer.tree import Mapping as MappingNode
@@ -48,9 +48,13 @@ class Use:
 EMPTY = MappingNode((), Place("mapping"))
 
 
-def as_mapping(node: Node | None) -> MappingNode:
+def as_mapping(node: Node | None, known: tuple[str, ...] = ()) -> MappingNode:
+    """`node` as a mapping, whose keys are among `known`, if any are named."""
     if not isinstance(node, MappingNode):
         raise ComposeError("a mapping is needed here", node.place if node else None)
+    for key, _ in node:
+        if known and key.text not in known:
+            raise ComposeError(f"unknown key '{key.text}'", key.place, nearest(key.text, known))
     return node
 
 
@@ -91,11 +95,11 @@ def read_reading(node: Node, scope: Scope) -> Reading:
     leaves the term out; the array is then what `otherwise` says, or not compared."""
     if isinstance(node, Leaf):
         return Reading(_expression(node, scope))
-    group = as_mapping(node)
+    group = as_mapping(node, ("is", "weight", "otherwise"))
     weight, otherwise, chosen = group.get("weight"), group.get("otherwise"), group.get("is")
     if chosen is None:
         raise ComposeError("'is' is missing", group.place)
-    if weight is not None and worked_out(weight, scope) == 0:
+    if weight is not None and value_of(_expression(weight, scope), scope) == 0:
         if otherwise is None:
             return Reading(_expression(chosen, scope), "the weight is 0 and the graph leaves it out")
         chosen = otherwise
@@ -112,7 +116,7 @@ def read_draw(node: Node, scope: Scope) -> Draw:
     """`OUR NAME`, or `{to: OUR NAME, as: numbers, drop: -1}`."""
     if isinstance(node, Leaf):
         return Draw(fill(as_text(node), scope, node.place))
-    group = as_mapping(node)
+    group = as_mapping(node, ("to", "as", "drop"))
     to, drop = group.get("to"), group.get("drop")
     if to is None:
         raise ComposeError("'to' is missing", group.place)
@@ -121,7 +125,7 @@ def read_draw(node: Node, scope: Scope) -> Draw:
 
 def read_use(node: Node, scope: Scope) -> Use:
     """`{as: TRANSLATION, of: ARRAY or {INPUT: ARRAY}, rows: N, draws: START OF NAMES}`."""
-    group = as_mapping(node)
+    group = as_mapping(node, ("as", "of", "rows", "draws"))
     name, of, rows, draws = (group.get(key) for key in ("as", "of", "rows", "draws"))
     if name is None or of is None:
         raise ComposeError("a translation needs 'as' and 'of'", group.place)

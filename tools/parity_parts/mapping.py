@@ -168,6 +168,7 @@ class MethodMapping:
 
     def key_rules(self, scope: Scope) -> Iterator[KeyRule]:
         for group, inner in self.groups("weights", scope):
+            as_mapping(group, ("theirs", "ours", "keys", "for", "when"))
             networks = {}
             for side in ("theirs", "ours"):
                 node = group.get(side)

@@ -176,7 +176,7 @@ class Replay:
         for (theirs, _), (ours, key) in self.partners.items():
             if theirs == network:
                 parameter = dict(self.modules[ours].named_parameters()).get(key)
-                total += float(parameter.abs().sum()) if parameter is not None else 0.0
+                total += float(parameter.detach().abs().sum()) if parameter is not None else 0.0
         return total
 
     def finish(self, arrays: Arrays) -> Iterator[Ours]:
