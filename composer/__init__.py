@@ -48,13 +48,9 @@ def compile(
 
     `settings` are dotted paths and values, as `--set` takes them: `{"params.width": 32}`.
     """
-    from dataclasses import replace
-
     import torch
 
-    from composer.confirm import confirm
     from composer.program import Program
 
     shaped = check(graph, preset=preset, variants=variants, settings=settings, text=text)
-    shaped = replace(shaped, types=confirm(shaped))
     return Program(shaped, device=device, dtype=dtype or torch.float32, seed=seed, optimise=optimise)

@@ -135,7 +135,8 @@ class _Planner:
         found: dict[int, tuple[int, int]] = {}
         for one in self.by_number.values():
             for arg in one.args:
-                if arg.number in one.paths and arg in self.targets and not arg.has_graph:
+                asked = arg.number in one.paths or (one.node.op == "grad" and arg is one.args[1])
+                if asked and arg in self.targets and not arg.has_graph:
                     first, last = found.get(arg.number, (one.run, one.run))
                     found[arg.number] = (min(first, one.run), max(last, one.run))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from composer.block import look_up
 from composer.clock import NUMBERS, Clock
+from composer.confirm import confirm
 from composer.emit import Code, emit_plan, emit_value
 from composer.errors import ComposeError, nearest
 from composer.feeding import feed
@@ -65,7 +66,7 @@ class Program:
         seed: int = 0,
         optimise: bool = True,
     ) -> None:
-        self.shaped = shaped
+        self.shaped = replace(shaped, types=confirm(shaped))
         self.graph: Graph = shaped.graph
         self.device, self.dtype, self.seed, self.optimise = torch.device(device), dtype, seed, optimise
         self.iteration = 0

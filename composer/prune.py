@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from composer.block import look_up
-from composer.errors import Problem
+from composer.errors import ComposeError, Problem
 from composer.nodes import Graph, Node, Phase, reachable
 from composer.signature import parse_signature
 
@@ -123,7 +123,7 @@ def prune(graph: Graph) -> Graph:
     )
     everything = set(reachable([*training_nodes, *extra, *(n for _, n in show)]))
     networks = {n: net for n, net in graph.networks.items() if n in networks_of(everything)}
-    phases = [replace(p, update=tuple(n for n in p.update if n in networks)) for p in phases]
+    phases = [_without_unused(p, set(networks)) for p in phases]
     values = {name: node for name, node in graph.values.items() if node in everything}
     return replace(
         graph,
@@ -139,6 +139,18 @@ def prune(graph: Graph) -> Graph:
             replace(g, networks=own) for g in graph.groups if (own := tuple(n for n in g.networks if n in networks))
         ),
     )
+
+
+def _without_unused(phase: Phase, networks: set[str]) -> Phase:
+    """The phase without networks that nothing calls (`lint` has said so)."""
+    terms = []
+    for term in phase.terms:
+        into = tuple(n for n in term.into if n in networks)
+        if term.into and not into:
+            fact = f"term '{term.name}' is narrowed to {', '.join(term.into)}, which nothing calls"
+            raise ComposeError(fact, term.place, "narrow it to networks that it reaches")
+        terms.append(replace(term, into=into))
+    return replace(phase, terms=tuple(terms), update=tuple(n for n in phase.update if n in networks))
 
 
 def _counts_rows(node: Node) -> bool:

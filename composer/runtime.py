@@ -14,7 +14,7 @@ from composer.errors import ComposeError
 
 
 def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
-    """The derivative of the sum of `score` (a tensor or a list of them) along all paths from `x`."""
+    """The derivative of the sum of `score` (a tensor or a list of them) along all paths from `x`; 0 where none leads."""
     total: Any = 0
     stack = [score]
     with torch.enable_grad():  # the call may stand among lines that build no graph
@@ -24,7 +24,9 @@ def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
                 stack.extend(one)
             else:
                 total = total + one.sum()
-        (found,) = torch.autograd.grad(total, x, create_graph=create_graph, retain_graph=True)
+        (found,) = torch.autograd.grad(
+            total, x, create_graph=create_graph, retain_graph=True, materialize_grads=True
+        )
     return found
 
 

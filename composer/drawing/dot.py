@@ -91,7 +91,7 @@ def _node(box: Box) -> dict[str, str]:
                     "margin": "0.08,0.03"}
     size = SMALL if box.kind == "note" else TEXT
     label = stacked(font(box.title, size=size, italic=True), font(box.detail, colour=GREY))
-    return {"label": label, "shape": "plain"}
+    return {"label": label, "shape": "plaintext", "margin": "0.03,0.01"}
 
 
 def _network(box: Box) -> dict[str, str]:

@@ -14,14 +14,14 @@ ACROSS = 3  # signs on a line
 def legend(scene: Scene, width: float) -> str:
     """An HTML-like label whose lines are about `width` points long."""
     characters = max(60, int(width / text_width("n", SMALL)))
-    parts = [_text(f"{scene.title}: {scene.about}" if scene.about else scene.title, characters, bold=scene.title)]
-    if scene.phases:
-        parts.append(_table(_phase(number, phase, characters - 14) for number, phase in enumerate(scene.phases)))
-    signs = list(_signs(scene))
-    rows = (signs[start : start + ACROSS] for start in range(0, len(signs), ACROSS))
-    parts.append(_table("".join(sign + f'<TD ALIGN="LEFT">{font(f"{text}  ")}</TD>' for sign, text in row) for row in rows))
-    parts += [_text("; ".join(scene.notes), characters)] if scene.notes else []
-    return _table((f'<TD ALIGN="LEFT">{part}</TD>' for part in parts), padding=0)
+    title = f"{scene.title}: {scene.about}" if scene.about else scene.title
+    rows = [_line(_text(title, characters, bold=scene.title))]
+    rows += [_phase(number, phase, characters - 14) for number, phase in enumerate(scene.phases)]
+    signs = [sign + f'<TD ALIGN="LEFT">{font(f"{text} ")}</TD>' for sign, text in _signs(scene)]
+    rows += ["".join(signs[start : start + ACROSS]) for start in range(0, len(signs), ACROSS)]
+    rows += [_line(_text("; ".join(scene.notes), characters))] if scene.notes else []
+    body = "".join(f"<TR>{row}</TR>" for row in rows)
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="2">{body}</TABLE>'
 
 
 def _phase(number: int, phase: PhaseKey, characters: int) -> str:
@@ -29,7 +29,7 @@ def _phase(number: int, phase: PhaseKey, characters: int) -> str:
     parts = [f"trains {phase.update}", f"minimises {phase.terms}", phase.when]
     name = font(f" {number + 1} {phase.label} ", colour=ink_on(colour), bold=True)
     text = _text("; ".join(part for part in parts if part), characters)
-    return f'<TD BGCOLOR="{colour}">{name}</TD><TD ALIGN="LEFT">{text}</TD>'
+    return f'<TD BGCOLOR="{colour}">{name}</TD><TD ALIGN="LEFT" COLSPAN="{2 * ACROSS - 1}">{text}</TD>'
 
 
 def _signs(scene: Scene) -> Iterable[tuple[str, str]]:
@@ -42,23 +42,24 @@ def _signs(scene: Scene) -> Iterable[tuple[str, str]]:
     if "again" in marks:
         yield _swatch("G", colours[0], "white", bold=True), "the same network again"
     if "frozen" in marks:
-        yield _swatch("G", GREY, PALE, style="dashed", bold=True), "frozen network"
+        yield _swatch("G", GREY, PALE, bold=True), "frozen network"
     if "input" in kinds:
         text = "input, also where it is used again" if "copy" in kinds else "input"
-        yield _swatch("x", "black", PALE, style="rounded"), text
+        yield _swatch("x", "black", PALE), text
     if "draw" in kinds:
-        yield _swatch("n", "black", "white", style="dotted"), "random draw"
+        yield f"<TD>{font('n ~', italic=True)}</TD>", "random draw"
     if "term" in kinds:
-        yield _swatch("l", colours[0], colours[0], style="rounded", bold=True), "term: weight × loss"
+        yield _swatch("l", colours[0], colours[0], bold=True), "term: weight × loss"
     if scene.phases:
         line = "".join(font("——" if len(colours) > 1 else "———", colour=colour, bold=True) for colour in colours[:2])
         yield f"<TD>{line}</TD>", "gradients flow, in the phase's colour"
         yield f"<TD>{font('- - - -', colour=GREY)}</TD>", "no gradient flows"
 
 
-def _swatch(text: str, colour: str, fill: str, *, style: str = "solid", bold: bool = False) -> str:
+# No cell has a STYLE: writing rounded or dashed cells of a label as JSON crashes some releases of Graphviz.
+def _swatch(text: str, colour: str, fill: str, *, bold: bool = False) -> str:
     shown = font(text, bold=bold, italic=not bold, colour=ink_on(fill) if fill.startswith("#") else "black")
-    return f'<TD BORDER="1" COLOR="{colour}" BGCOLOR="{fill}" STYLE="{style}">{shown}</TD>'
+    return f'<TD BORDER="1" COLOR="{colour}" BGCOLOR="{fill}">{shown}</TD>'
 
 
 def _text(text: str, characters: int, *, bold: str = "") -> str:
@@ -70,6 +71,5 @@ def _text(text: str, characters: int, *, bold: str = "") -> str:
     return '<BR ALIGN="LEFT"/>'.join([*shown, ""]) if len(shown) > 1 else shown[0]
 
 
-def _table(rows: Iterable[str], padding: int = 2) -> str:
-    body = "".join(f"<TR>{row}</TR>" for row in rows)
-    return f'<TABLE ALIGN="LEFT" BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="{padding}">{body}</TABLE>'
+def _line(text: str) -> str:
+    return f'<TD ALIGN="LEFT" COLSPAN="{2 * ACROSS}">{text}</TD>'

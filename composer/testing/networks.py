@@ -9,7 +9,7 @@ from composer.testing.world import Kind, Net, World
 
 Made = tuple[dict[str, Any], Kind, int]  # body in YAML, what one row gives, layers that `features` knows
 Recipe = Callable[[World, Any], Made]
-NORMS = ("none", "instance", "batch", "layer")
+NORMS = ("none", "batch", "instance", "batch", "layer")
 SMOOTH = ("tanh", "leaky_relu(0.2)", "silu")
 
 
@@ -75,7 +75,7 @@ def _same_chain(world: World, takes: Any) -> Made:
     ((c, h, w),) = takes
     layers = [_layer(world, 2)]
     if world.maybe():
-        layers.append(f'residual(norm="{_norm(world)}", dropout={world.choose([0, 0.3])}, activation="tanh")')
+        layers.append(f'residual(norm="{_norm(world)}", dropout={world.choose([0, 0.3, 0.3])}, activation="tanh")')
     if world.maybe(3):
         layers.append(f"repeat({world.number(1, 2)}, {_layer(world, 2)})")
     layers.append(_layer(world, c, False))
@@ -111,7 +111,7 @@ def _unet(world: World, takes: Any) -> Made:
 def _resnet(world: World, takes: Any) -> Made:
     ((c, h, w),) = takes
     body = {"block": "resnet_generator", "out": c, "width": 2, "blocks": world.number(0, 1), "down": 1}
-    body |= {"norm": _norm(world), "dropout": world.choose([0, 0.3]), "antialias": world.maybe(4)}
+    body |= {"norm": _norm(world), "dropout": world.choose([0, 0.3, 0.3]), "antialias": world.maybe(4)}
     return body, Kind((c, h, w)), 6
 
 

@@ -13,18 +13,50 @@ MODES = ("least_squares", "bce", "hinge", "wasserstein")
 
 
 def add_phases(world: World) -> dict[str, Any]:
-    """One to three phases. Each updates some networks and mostly asks for terms that reach them."""
+    """One to four phases: some players of a game, some at random."""
     found: dict[str, Any] = {}
+    if world.maybe(2):
+        for phase in _game(world):
+            found[f"p{len(found) + 1}"] = phase
     nets = [n for n in world.networks if n.trained]
-    for number in range(world.number(1, 3)):
+    for _ in range(world.number(0 if found else 1, 2)):
         updated = [world.choose(nets)]
         for _ in range(world.number(0, 2)):
             other = world.choose(nets)
             updated += [other] if other not in updated else []
         context = "d" if world.indexed and world.maybe(5) else ""
-        name = f"p{number + 1}" + (f"[{context}]" if context else "")
+        name = f"p{len(found) + 1}" + (f"[{context}]" if context else "")
         found[name] = _phase(world, updated, context)
     return found
+
+
+def _game(world: World) -> list[dict[str, Any]]:
+    """Two phases about the same scores: one trains the network that gives them, one those that made what it sees."""
+    pairs = [
+        (judge, value)
+        for judge in world.networks
+        for value in world.values
+        if judge.trained and judge.takes == (value.kind.sizes,) and value.kind.is_real and value.networks - {judge.pattern}
+    ]
+    if not pairs:
+        return []
+    judge, value = world.choose(pairs)
+    context = world.context()
+    made = world.refer(value, context)
+    score = called(world, context, judge, [made])
+    if world.maybe(3) and score.kind.is_real:
+        score = world.refer(world.define(world.new_name(), context, score, "call"), context)
+    makers = [n for n in world.networks if n.pattern in made.networks and n != judge]
+    first = {"update": judge.pattern, "minimize": {"fake": f'0.5 * adversarial({score.text}, "fake")'}}
+    if world.maybe(3):
+        first["minimize"]["penalty"] = f"r1({score.text}, {made.text})"
+    second = _phase(world, makers[:3], "")
+    second["minimize"] = {"fool": f'adversarial({score.text}, "fool")', **second["minimize"]}
+    if world.maybe(3) and value.op != "input":
+        world.lifetime.setdefault(value.pattern, "iteration")
+    if world.maybe(4):
+        first |= _condition(world)
+    return [second, first] if world.maybe(2) else [first, second]
 
 
 def _phase(world: World, updated: list[Net], context: str) -> dict[str, Any]:
@@ -45,22 +77,23 @@ def _phase(world: World, updated: list[Net], context: str) -> dict[str, Any]:
         texts = [one.text for one in first if one is not None]
         if texts:
             phase["first"] = ", ".join(texts)
-    if world.maybe(3):
-        key, value = world.choose(
-            [
-                ("every", 2),
-                ("when", "=iteration % 3 == 2"),
-                ("when", "=iteration < 2 or iteration == 3"),
-                ("step", "=iteration % 2 == 0"),
-                ("repeat", 2),
-                ("from", 1),
-                ("until", 3),
-            ]
-        )
-        phase[key] = value
-        if key == "repeat":
-            phase["batch"] = world.choose(["same", "new"])
-    return phase
+    return phase | (_condition(world) if world.maybe(3) else {})
+
+
+def _condition(world: World) -> dict[str, Any]:
+    """When a phase runs, and how often."""
+    return world.choose(
+        [
+            {"every": 2},
+            {"when": "=iteration % 3 == 2"},
+            {"when": "=iteration < 2 or iteration == 3"},
+            {"step": "=iteration % 2 == 0"},
+            {"repeat": 2},
+            {"repeat": 2, "batch": "new"},
+            {"from": 1},
+            {"until": 3},
+        ]
+    )
 
 
 def _calls(value: Value) -> bool:
@@ -78,9 +111,10 @@ def _weight(world: World, context: str) -> str:
 def _fallback(world: World, updated: list[Net], context: str) -> Formed:
     """A term that always exists: a call of an updated network."""
     net = world.choose(updated)
-    args = [world.some(context, lambda v, sizes=sizes: v.kind.is_real and v.kind.sizes == sizes) for sizes in net.takes]
-    assert all(a is not None for a in args), "a network is made for values that exist"
-    made = called(world, context, net, [a for a in args if a is not None])
+    found = [[v for v in world.values if v.kind.is_real and v.kind.sizes == sizes] for sizes in net.takes]
+    rows = sorted(set.intersection(*({v.kind.rows for v in fits} for fits in found)))
+    args = [[v for v in fits if v.kind.rows == rows[-1]] for fits in found]
+    made = called(world, context, net, [world.refer(world.choose(fits), context) for fits in args])
     return made.over(f'adversarial({made.text}, "real", mode="bce")')
 
 

@@ -16,8 +16,8 @@ def add_value(world: World) -> None:
     made = world.choose(OPERATIONS)(world, context)
     if made is not None:
         value = world.define(world.new_name("z" if made[1] == "draw" else "v"), context, *made)
-        if world.maybe(4 if value.op != "draw" else 3):
-            world.lifetime[value.pattern] = world.choose(["iteration", "phase"])
+        if world.maybe(2):
+            world.lifetime[value.pattern] = world.choose(["phase", "iteration"] if value.op == "draw" else ["iteration", "phase"])
 
 
 def a_map(world: World, context: str) -> Formed | None:

@@ -153,6 +153,8 @@ class World:
     def some(self, context: str, fits: Callable[[Value], bool]) -> Formed | None:
         """A reference to a value that fits, or None where there is none."""
         found = [v for v in self.values if fits(v)]
+        if self.maybe(2):
+            found = found[-3:]  # what was made last depends on most of the rest
         return self.refer(self.choose(found), context) if found else None
 
     def define(self, name: str, context: str, formed: Formed, op: str = "other") -> Value:
