@@ -2,6 +2,8 @@
 
 from composer.blocks import (
     activations,
+    collect,
+    contrastive,
     discriminators,
     draws,
     elementwise,
@@ -9,6 +11,8 @@ from composer.blocks import (
     features,
     generators,
     initialize,
+    invertible,
+    labels,
     layers,
     lists,
     losses,
@@ -23,6 +27,8 @@ from composer.blocks import (
 
 __all__ = [
     "activations",
+    "collect",
+    "contrastive",
     "discriminators",
     "draws",
     "elementwise",
@@ -30,6 +36,8 @@ __all__ = [
     "features",
     "generators",
     "initialize",
+    "invertible",
+    "labels",
     "layers",
     "lists",
     "losses",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 from torch import nn
 
+from composer.block import Examples
 from composer.blocks.text import read_call
 from composer.errors import ComposeError, nearest
 
@@ -23,6 +25,9 @@ _ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+
+Activation = Annotated[str, Examples(*_ACTIVATIONS, "leaky_relu(0.2)")]  # a setting that names one
 
 
 def activation(text: str) -> nn.Module:

@@ -7,13 +7,14 @@ from typing import Literal
 from torch import Tensor, nn
 
 from composer.block import block
+from composer.blocks.activations import Activation
 from composer.blocks.generators import bias_beside
 from composer.blocks.layers import ConvLayer, Pad, Positive, convolution
-from composer.blocks.normalization import Norm
+from composer.blocks.normalization import BATCH_APART, Norm
 from composer.blocks.resampling import average_pool, blur_pool
 
 
-@block("image[b c h w] -> score[b 1 {h//2**layers - 2} {w//2**layers - 2}]", per_sample=False)
+@block("image[b c h w] -> score[b 1 {h//2**layers - 2} {w//2**layers - 2}]", per_sample=BATCH_APART)
 class PatchDiscriminator(nn.Module):
     """Score overlapping patches of an image.
 
@@ -38,7 +39,7 @@ class PatchDiscriminator(nn.Module):
         return self.layers(image)  # type: ignore[no-any-return]
 
 
-@block("image[b c h w] -> score[b 1 h w]", per_sample=False)
+@block("image[b c h w] -> score[b 1 h w]", per_sample=BATCH_APART)
 class PixelDiscriminator(nn.Module):
     """Score each pixel by its channels alone.
 
@@ -83,7 +84,7 @@ class MultiscaleDiscriminator(nn.Module):
         layers: Positive = 4,
         scales: Positive = 3,
         norm: Norm = "none",
-        activation: str = "leaky_relu(0.2)",
+        activation: Activation = "leaky_relu(0.2)",
         pad: Pad = "reflect",
         kernel: Positive = 4,
         downsample: Literal["average", "gaussian"] = "average",

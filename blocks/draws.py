@@ -132,3 +132,11 @@ def positions(
     """
     pixels = features.shape[2] * features.shape[3]
     return torch.randperm(pixels, generator=generator)[: min(count, pixels)].to(device or features.device)
+
+
+@block("-> index[{count}]", role="draw")
+def integers(
+    count: Positive, low: int = 0, high: int = 2, *, generator: torch.Generator, device: Device = None
+) -> Tensor:
+    """`count` whole numbers from `low` to `high` - 1, each as likely. Shapes: [count]."""
+    return torch.randint(low, high, (count,), generator=generator).to(device)

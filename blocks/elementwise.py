@@ -47,14 +47,14 @@ def exp(x: Tensor) -> Tensor:
     return x.exp()
 
 
-@block("x[...] -> x[...]", maps=True)
+@block("positive[...] -> positive[...]", maps=True)
 @over_lists
 def log(x: Tensor, eps: Annotated[float, Range(0, None)] = 0.0) -> Tensor:
     """Natural logarithm of x + eps. Any shape; x + eps above 0."""
     return (x + eps).log()
 
 
-@block("x[...] -> x[...]", maps=True)
+@block("positive[...] -> positive[...]", maps=True)
 @over_lists
 def sqrt(x: Tensor, eps: Annotated[float, Range(0, None)] = 0.0) -> Tensor:
     """Square root of x + eps. Any shape; x + eps of 0 or more."""
@@ -75,7 +75,7 @@ def absolute(x: Tensor) -> Tensor:
     return x.abs()
 
 
-@block("x[...] -> x[...]", maps=True)
+@block("x[...] -> x[...] where low < high", maps=True)
 @over_lists
 def clamp(x: Tensor, low: float = -1.0, high: float = 1.0) -> Tensor:
     """x, but no less than `low` and no more than `high`. Any shape."""

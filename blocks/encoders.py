@@ -5,11 +5,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from composer.block import block
+from composer.blocks.activations import Activation
 from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, Residual
-from composer.blocks.normalization import Norm
+from composer.blocks.normalization import BATCH_APART, Norm
 
 
-@block("image[b c h:{2**down} w:{2**down}] -> features[b {width*2**down} h/{2**down} w/{2**down}]")
+@block(
+    "image[b c h:{2**down} w:{2**down}] -> features[b {width*2**down} h/{2**down} w/{2**down}]", per_sample=BATCH_APART
+)
 class ContentEncoder(nn.Module):
     """Strided convolutions, then residual blocks: where things are, at a lower resolution.
 
@@ -27,7 +30,7 @@ class ContentEncoder(nn.Module):
         down: Natural = 2,
         residual: Natural = 4,
         norm: Norm = "instance",
-        activation: str = "relu",
+        activation: Activation = "relu",
         pad: Pad = "reflect",
         kernel: Positive = 4,
     ) -> None:
@@ -71,7 +74,7 @@ class StyleEncoder(nn.Module):
         out: Positive = 8,
         width: Positive = 64,
         down: Natural = 4,
-        activation: str = "relu",
+        activation: Activation = "relu",
         pad: Pad = "reflect",
     ) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from composer.block import block
+from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
 from composer.blocks.layers import (
     ConvLayer,
@@ -18,7 +19,7 @@ from composer.blocks.layers import (
     convolution,
 )
 from composer.blocks.layers import upsample as enlarge
-from composer.blocks.normalization import Norm, normalization
+from composer.blocks.normalization import BATCH_APART, Norm, normalization
 from composer.blocks.random import Dropout
 from composer.blocks.resampling import blur_pool
 
@@ -44,7 +45,7 @@ class UnetStage(nn.Module):
 
 @block(
     "image[b c h:{2**depth} w:{2**depth}] -> image[b {out} h w]",
-    per_sample=False,  # batch normalization is the default
+    per_sample=BATCH_APART,
     draws=True,
 )
 class Unet(nn.Module):
@@ -69,7 +70,7 @@ class Unet(nn.Module):
         norm: Norm = "batch",
         dropout: Share = 0.0,
         skips: bool = True,
-        output_activation: str = "tanh",
+        output_activation: Activation = "tanh",
     ) -> None:
         super().__init__()
         self.skips = skips
@@ -122,6 +123,7 @@ class Enlarge(nn.Module):
     "image[b c h:{2**down} w:{2**down}] -> image[b {out} h w]",
     entries={"features": "image[b c h w] -> features[b ? ? ?]*"},
     draws=True,
+    per_sample=BATCH_APART,
 )
 class ResnetGenerator(nn.Module):
     """Halve the image `down` times, pass residual blocks, double it back.
@@ -149,7 +151,7 @@ class ResnetGenerator(nn.Module):
         pad: Pad = "reflect",
         antialias: bool = False,
         antialias_up: bool = False,
-        output_activation: str = "tanh",
+        output_activation: Activation = "tanh",
     ) -> None:
         super().__init__()
         bias = bias_beside(norm)
@@ -185,7 +187,10 @@ class ResnetGenerator(nn.Module):
         return [found[number] for number in taps]
 
 
-@block("features[b c:{2**up} h w] -> image[b {out} {h*2**up} {w*2**up}]")
+@block(
+    "features[b c:{2**up} h w] -> image[b {out} {h*2**up} {w*2**up}] where kernel % 2 == 1",
+    per_sample="norm != 'batch' and residual_norm != 'batch'",
+)
 class Decoder(nn.Module):
     """Residual blocks, then doublings by nearest neighbours and a convolution, then the image.
 
@@ -203,10 +208,10 @@ class Decoder(nn.Module):
         residual: Natural = 4,
         norm: Norm = "layer",
         residual_norm: Norm = "instance",
-        activation: str = "relu",
+        activation: Activation = "relu",
         pad: Pad = "reflect",
         kernel: Positive = 5,
-        output_activation: str = "tanh",
+        output_activation: Activation = "tanh",
     ) -> None:
         super().__init__()
         stack = [Residual(c, pad=pad, norm=residual_norm, activation=activation) for _ in range(residual)]

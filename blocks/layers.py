@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from composer.block import Range, block
+from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
-from composer.blocks.normalization import Norm, normalization
+from composer.blocks.normalization import BATCH_APART, Norm, normalization
 from composer.blocks.random import Dropout
 
 Pad = Literal["zero", "reflect", "replicate"]
@@ -38,7 +39,7 @@ def convolution(
     pad: Pad = "zero",
     bias: bool = True,
     norm: Norm = "none",
-    activation: str = "none",
+    activation: Activation = "none",
 ) -> list[nn.Module]:
     """Pad (only when it is not zeros), convolution, normalization and activation, for a flat list of layers."""
     amount = (kernel - 1) // 2 if padding is None else padding
@@ -49,7 +50,7 @@ def convolution(
 
 
 @block(f"features[b c h w] -> features[b {_OUT} {{(h + 2*{_PADDING} - kernel)//stride + 1}} "
-       f"{{(w + 2*{_PADDING} - kernel)//stride + 1}}]", name="conv")  # fmt: skip
+       f"{{(w + 2*{_PADDING} - kernel)//stride + 1}}]", name="conv", per_sample=BATCH_APART)  # fmt: skip
 class ConvLayer(nn.Module):
     """Pad, convolve, normalize, activate.
 
@@ -68,7 +69,7 @@ class ConvLayer(nn.Module):
         padding: NaturalOrNone = None,
         pad: Pad = "zero",
         norm: Norm = "none",
-        activation: str = "none",
+        activation: Activation = "none",
         bias: bool = True,
         widen: Positive = 1,
         narrow: Positive = 1,
@@ -85,7 +86,8 @@ class ConvLayer(nn.Module):
 
 
 @block(f"features[b c h w] -> features[b {_OUT} {{(h - 1)*stride - 2*{_PADDING} + kernel + output_padding}} "
-       f"{{(w - 1)*stride - 2*{_PADDING} + kernel + output_padding}}]", name="conv_transpose")  # fmt: skip
+       f"{{(w - 1)*stride - 2*{_PADDING} + kernel + output_padding}}] where output_padding < stride",
+       name="conv_transpose", per_sample=BATCH_APART)  # fmt: skip
 class ConvTransposeLayer(nn.Module):
     """Convolve backwards (transposed convolution), normalize, activate.
 
@@ -103,7 +105,7 @@ class ConvTransposeLayer(nn.Module):
         padding: NaturalOrNone = None,
         output_padding: Natural = 0,
         norm: Norm = "none",
-        activation: str = "none",
+        activation: Activation = "none",
         bias: bool = True,
         widen: Positive = 1,
         narrow: Positive = 1,
@@ -123,7 +125,7 @@ class ConvTransposeLayer(nn.Module):
 class LinearLayer(nn.Module):
     """An affine map of each row, then an activation. Shapes: [b c] -> [b out]. Ranges: any."""
 
-    def __init__(self, c: int, *, out: Positive, activation: str = "none", bias: bool = True) -> None:
+    def __init__(self, c: int, *, out: Positive, activation: Activation = "none", bias: bool = True) -> None:
         super().__init__()
         self.linear = nn.Linear(c, out, bias=bias)
         self.activation = make_activation(activation)
@@ -132,12 +134,12 @@ class LinearLayer(nn.Module):
         return self.activation(self.linear(x))  # type: ignore[no-any-return]
 
 
-@block("features[b c h w] -> features[b c h w]", draws=True)
+@block("features[b c h w] -> features[b c h w] where kernel % 2 == 1", draws=True, per_sample=BATCH_APART)
 class Residual(nn.Module):
     """Add what two convolutions make of the features to the features; nothing after the sum.
 
     y = x + norm(conv(dropout(activation(norm(conv(x)))))), or with the dropout at the end. Shapes [b c h w]; any range.
-    Source: Deep Residual Learning (arXiv:1512.03385), as in Perceptual Losses for Real-Time Style Transfer
+    An even kernel would not keep the size. Source: Deep Residual Learning (arXiv:1512.03385), as in Perceptual Losses for Real-Time Style Transfer
     (arXiv:1603.08155). Differs: no activation after the sum.
     """
 
@@ -148,7 +150,7 @@ class Residual(nn.Module):
         kernel: Positive = 3,
         pad: Pad = "reflect",
         norm: Norm = "instance",
-        activation: str = "relu",
+        activation: Activation = "relu",
         dropout: Share = 0.0,
         dropout_at: Literal["middle", "end"] = "middle",
         bias: bool = True,
@@ -167,7 +169,7 @@ class Residual(nn.Module):
         return x + self.dropout(second(first(x)))  # type: ignore[no-any-return]
 
 
-@block("features[b c h w] -> features[b c h w]", draws=True)
+@block("features[b c h w] -> features[b c h w] where kernel % 2 == 1", draws=True, per_sample=BATCH_APART)
 class ResidualStack(nn.Module):
     """Several residual blocks one after the other, alike but each with its own weights.
 
@@ -182,7 +184,7 @@ class ResidualStack(nn.Module):
         kernel: Positive = 3,
         pad: Pad = "reflect",
         norm: Norm = "instance",
-        activation: str = "relu",
+        activation: Activation = "relu",
         dropout: Share = 0.0,
         dropout_at: Literal["middle", "end"] = "middle",
     ) -> None:
@@ -216,7 +218,7 @@ def upsample(x: Tensor, factor: Positive = 2, mode: Literal["nearest", "bilinear
 
 
 @block(f"features[b c h w] -> features[b {_OUT} {{h*factor + 2*{_PADDING} - kernel + 1}} "
-       f"{{w*factor + 2*{_PADDING} - kernel + 1}}]", name="upsample_conv")  # fmt: skip
+       f"{{w*factor + 2*{_PADDING} - kernel + 1}}]", name="upsample_conv", per_sample=BATCH_APART)  # fmt: skip
 class UpsampleConv(nn.Module):
     """Enlarge, then pad, convolve, normalize, activate: an alternative to `conv_transpose` without checkerboards.
 
@@ -235,7 +237,7 @@ class UpsampleConv(nn.Module):
         padding: NaturalOrNone = None,
         pad: Pad = "zero",
         norm: Norm = "none",
-        activation: str = "none",
+        activation: Activation = "none",
         bias: bool = True,
         widen: Positive = 1,
         narrow: Positive = 1,

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from composer.block import Range, block
+from composer.block import Examples, Range, block
 
 Goal = Literal["real", "fake", "fool"]
 Mode = Literal["bce", "least_squares", "hinge", "wasserstein"]
 Scores = Tensor | Sequence["Scores"]
+ItemWeights = Annotated[list[float] | None, Examples([2.0], [1.0, 0.5])]
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
@@ -24,7 +25,7 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     return (weights * values).sum() / weights.sum()
 
 
-@block("got[...], wanted[...], mask? -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
 def l1(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean absolute difference, in the units of its inputs.
 
@@ -33,7 +34,7 @@ def l1(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean((got - wanted).abs(), mask)
 
 
-@block("got[...], wanted[...], mask? -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 2"))
 def l2(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean squared difference, in squared units of its inputs.
 
@@ -42,7 +43,7 @@ def l2(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean((got - wanted).square(), mask)
 
 
-@block("got[...], wanted[...], mask? -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[] where eps > 0", role="loss", laws=("least at equal", "symmetric", "invariant to shifts"))
 def charbonnier(
     got: Tensor, wanted: Tensor, mask: Tensor | None = None, eps: Annotated[float, Range(0, None)] = 1e-3
 ) -> Tensor:
@@ -54,7 +55,7 @@ def charbonnier(
     return masked_mean(((got - wanted).square() + eps**2).sqrt(), mask)
 
 
-@block("got[...], wanted[...], mask? -> loss[]", role="loss")
+@block("got[...], wanted[...], mask? -> loss[] where delta > 0", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts"))
 def huber(
     got: Tensor, wanted: Tensor, mask: Tensor | None = None, delta: Annotated[float, Range(0, None)] = 1.0
 ) -> Tensor:
@@ -65,7 +66,7 @@ def huber(
     return masked_mean(functional.huber_loss(got, wanted, reduction="none", delta=delta), mask)
 
 
-@block("code[...] -> loss[]", role="loss")
+@block("code[...] -> loss[]", role="loss", laws=("zero at 0", "homogeneous 2"))
 def mean_square(x: Tensor) -> Tensor:
     """Mean of the squares of all elements: the divergence of N(x, 1) from N(0, 1) without its factor and constant.
 
@@ -75,7 +76,7 @@ def mean_square(x: Tensor) -> Tensor:
     return x.square().mean()
 
 
-@block("code[b ...], code[b ...] -> loss[]", role="loss")
+@block("code[b ...], log_variance[b ...] -> loss[]", role="loss", laws=("zero at 0",), per_sample="reduction != 'sum'")
 def kl_standard_normal(
     mean: Tensor, log_variance: Tensor, reduction: Literal["sum", "rows", "mean"] = "rows"
 ) -> Tensor:
@@ -102,7 +103,7 @@ def _one_score(score: Tensor, goal: Goal, mode: Mode) -> Tensor:
     return -score.mean() if wants_high else score.mean()
 
 
-@block("scores* -> loss[]", role="loss")
+@block("scores* -> loss[]", role="loss", laws=("zero at 1 if goal != 'fake' and mode == 'least_squares'", "zero at 0 if goal == 'fake' and mode == 'least_squares'", "zero at 100 if mode == 'bce' and goal != 'fake' or mode == 'hinge' and goal == 'real'", "zero at -100 if mode in ['bce', 'hinge'] and goal == 'fake'", "unbounded if mode == 'wasserstein' or mode == 'hinge' and goal == 'fool'", "falls if mode != 'least_squares' and goal != 'fake'", "rises if mode != 'least_squares' and goal == 'fake'", "homogeneous 1 if mode == 'wasserstein'", "adds over lists if scales == 'sum'", "averages over lists if scales == 'mean'"))
 def adversarial(
     scores: Scores, goal: Goal, mode: Mode = "least_squares", scales: Literal["sum", "mean"] = "sum"
 ) -> Tensor:
@@ -123,7 +124,7 @@ def adversarial(
     return total if scales == "sum" else total / len(last)
 
 
-@block("logits[...], target[...], mask? -> loss[]", role="loss")
+@block("logits[...], target[...], mask? -> loss[]", role="loss", laws=("zero when sure",))
 def bce(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     """Binary cross entropy of logits against targets in [0, 1], mean over all elements.
 
@@ -132,7 +133,7 @@ def bce(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean(functional.softplus(logits) - logits * target, mask)
 
 
-@block("logits[b k ...], label[b ...] -> loss[]", role="loss")
+@block("logits[b k ...], label[b ...] -> loss[]", role="loss", laws=("zero when sure",), below="k")
 def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     """Cross entropy of class scores against class numbers: mean of -log softmax(logits)[label].
 
@@ -141,7 +142,7 @@ def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     return functional.cross_entropy(logits, label)
 
 
-@block("image[b c h w] -> loss[]", role="loss")
+@block("image[b c h w] -> loss[]", role="loss", laws=("zero at constant", "homogeneous 1", "invariant to shifts"))
 def total_variation(image: Tensor) -> Tensor:
     """How much neighbouring pixels differ: mean |dx| + mean |dy|. Zero for a constant image. Shapes [b c h w].
 
@@ -150,7 +151,7 @@ def total_variation(image: Tensor) -> Tensor:
     return image.diff(dim=3).abs().mean() + image.diff(dim=2).abs().mean()
 
 
-@block("image[b c h w], image[b c h w] -> loss[]", role="loss")
+@block("image[b c h w], image[b c h w] -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
 def gradient_difference(got: Tensor, wanted: Tensor) -> Tensor:
     """Mean absolute difference of the absolute steps between neighbours, rows plus columns. Shapes [b c h w].
 
@@ -162,14 +163,17 @@ def gradient_difference(got: Tensor, wanted: Tensor) -> Tensor:
     )
 
 
-@block("got*, wanted* -> loss[]", role="loss")
-def feature_matching(got: Sequence[Scores], wanted: Sequence[Scores], factor: float = 1.0) -> Tensor:
+@block("got*, wanted* -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
+def feature_matching(got: Scores, wanted: Scores, factor: float = 1.0) -> Tensor:
     """Mean absolute difference of the features that a discriminator made of two images, all layers but the last.
 
     factor / scales * sum over scales and layers of mean |got - wanted|. Inputs: a list per scale of lists of
-    features, the scores last; or one such list of features. `wanted` is usually stopped.
+    features, the scores last; or one such list of features. `wanted` is usually stopped. A ValueError says when
+    there is no feature beside the scores.
     Source: High-Resolution Image Synthesis with Conditional GANs (arXiv:1711.11585), eq. 4.
     """
+    if isinstance(got, Tensor):
+        raise ValueError("features at several layers are needed, not one tensor")
     if isinstance(got[0], Tensor):
         got, wanted = [got], [wanted]
     terms = [
@@ -177,12 +181,14 @@ def feature_matching(got: Sequence[Scores], wanted: Sequence[Scores], factor: fl
         for scale, aim in zip(got, wanted, strict=True)
         for one, other in zip(scale[:-1], aim[:-1], strict=True)
     ]
+    if not terms:
+        raise ValueError("features at several layers are needed, not scores alone")
     return factor / len(got) * torch.stack(terms).sum()
 
 
-@block("got*, wanted* -> loss[]", role="loss")
+@block("got*, wanted* -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1 if distance == 'l1'", "homogeneous 2 if distance == 'l2'", "adds over lists if weights is None"))
 def perceptual(
-    got: Scores, wanted: Scores, weights: list[float] | None = None, distance: Literal["l1", "l2"] = "l1"
+    got: Scores, wanted: Scores, weights: ItemWeights = None, distance: Literal["l1", "l2"] = "l1"
 ) -> Tensor:
     """Weighted sum over feature maps of the mean absolute (or squared) difference.
 

@@ -13,6 +13,7 @@ from composer.block import Range, block
 
 # The kinds that a setting `norm` may name.
 Norm = Literal["none", "batch", "instance", "instance_affine", "layer"]
+BATCH_APART = "norm != 'batch'"  # `per_sample` of a block with such a setting: only batch normalization mixes rows
 
 
 @block("features[b c ...] -> features[b c ...]")
@@ -21,6 +22,7 @@ class LayerNorm(nn.Module):
 
     y = gamma * (x - mean) / (std + eps) + beta, with the unbiased standard deviation (divisor n - 1) and eps added
     to it, not to the variance. Shapes [b c ...]; any range; gamma starts uniform in [0, 1), beta at 0.
+    A sample of one number is refused with a ValueError: it has no spread.
     Source: the released code of Multimodal Unsupervised Image-to-Image Translation (arXiv:1804.04732).
     Differs from Layer Normalization (arXiv:1607.06450): statistics and eps as above, gamma and beta per channel.
     """
@@ -38,6 +40,8 @@ class LayerNorm(nn.Module):
             self.beta.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
+        if x[0].numel() == 1:
+            raise ValueError("layer normalization needs more than one number a sample")
         axes = tuple(range(1, x.dim()))
         spread = x.std(axes, keepdim=True) + self.eps
         per_channel = (1, -1) + (1,) * (x.dim() - 2)
@@ -64,7 +68,7 @@ def normalization(kind: Norm, c: int) -> nn.Module:
     return _NORMS[kind](c)
 
 
-@block("features[b c h w] -> features[b c h w]", name="norm")
+@block("features[b c h w] -> features[b c h w]", name="norm", per_sample="kind != 'batch'")
 class Normalization(nn.Module):
     """Normalize features in one of the usual ways, as a layer of its own.
 
@@ -123,7 +127,7 @@ class AdaptiveNorm(nn.Module):
         return modulate(x, self.offset + scale, shift, self.eps)
 
 
-@block("features[b c h w], map[b m ? ?] -> features[b c h w]")
+@block("features[b c h w], map[b m ? ?] -> features[b c h w] where kernel % 2 == 1", per_sample=BATCH_APART)
 class SpatialNorm(nn.Module):
     """Normalize, then scale and shift each pixel as a map asks for.
 

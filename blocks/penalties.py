@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
 from torch import Tensor
 
 from composer.block import Range, block
 
 
-@block("gradient[b ...] -> loss[]", role="loss")
+@block("gradient[b ...] -> loss[]", role="loss", laws=("zero at 0", "homogeneous 2"))
 def square_norm(gradient: Tensor) -> Tensor:
     """Squared length of each row's gradient, mean over rows. Shapes [b ...]; zero or more.
 
@@ -19,11 +20,14 @@ def square_norm(gradient: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(1).mean()
 
 
-@block("gradient[b ...] -> loss[]", role="loss")
+@block("gradient[b ...] -> loss[]", role="loss", laws=("zero at unit rows if eps == 0",))
 def unit_gradient(gradient: Tensor, eps: Annotated[float, Range(0, None)] = 0.0) -> Tensor:
     """How far the length of each row's gradient is from 1: mean_b (|g| - 1)^2. Shapes [b ...]; zero or more.
 
-    |g| = sqrt(sum g^2 + eps); a little `eps` keeps the derivative finite where the gradient vanishes.
+    |g| = sqrt(sum g^2 + eps). Where that is 0 its derivative is taken as 0.
     Source: Improved Training of Wasserstein GANs (arXiv:1704.00028), eq. 3 without its weight.
     """
-    return ((gradient.square().flatten(1).sum(1) + eps).sqrt() - 1).square().mean()
+    squares = gradient.square().flatten(1).sum(1) + eps
+    positive = squares > 0  # the root of 0 has no finite derivative: leave those rows out of it
+    length = torch.where(positive, squares, torch.ones_like(squares)).sqrt() * positive
+    return (length - 1).square().mean()

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from composer.block import Range, block
+from composer.block import Examples, Range, block
 
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 Positive = Annotated[float, Range(0, None)]
 Window = Annotated[int, Range(1, None)]
 Padding = Literal["reflect", "valid", "zero"]
+ScaleWeights = Annotated[list[float] | None, Examples([1.0], [0.5, 0.5])]
 
 
 def _window(window: int, sigma: float, like: Tensor) -> Tensor:
@@ -56,11 +57,12 @@ class _Rule:
         luminance = (2 * mean_got * mean_wanted + c1) / (mean_got**2 + mean_wanted**2 + c1)
         similarity = (luminance * structure).mean((1, 2, 3))
         if self.padding != "valid":  # the factor alone counts pixels where the whole window fits
-            structure = structure[..., margin:-margin, margin:-margin]
+            inside = slice(margin, -margin or None)
+            structure = structure[..., inside, inside]
         return similarity, structure.mean((1, 2, 3))
 
 
-@block("image[b c h w], image[b c h w] -> loss[]", role="loss")
+@block("image[b c h w], image[b c h w] -> loss[] where data_range > 0 and sigma > 0 and k1 > 0 and k2 > 0 and min(h, w) >= window", role="loss", laws=("zero at equal", "symmetric", "at most 2"))
 def ssim(
     got: Tensor,
     wanted: Tensor,
@@ -84,7 +86,7 @@ def ssim(
     return 1 - similarity.mean()
 
 
-@block("image[b c h w], image[b c h w] -> loss[]", role="loss")
+@block("image[b c h w], image[b c h w] -> loss[] where data_range > 0 and sigma > 0 and k1 > 0 and k2 > 0 and min(h, w) > (window - 1)*2**(4 if weights is None else len(weights) - 1)", role="loss", laws=("zero at equal", "symmetric", "at most 1"))
 def ms_ssim(
     got: Tensor,
     wanted: Tensor,
@@ -94,7 +96,7 @@ def ms_ssim(
     k1: Positive = 0.01,
     k2: Positive = 0.03,
     padding: Padding = "reflect",
-    weights: list[float] | None = None,
+    weights: ScaleWeights = None,
 ) -> Tensor:
     """One minus the structural similarity over several scales. 0 for equal images, at most 1.
 

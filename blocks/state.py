@@ -89,7 +89,9 @@ class Queue(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor, *, draws: Draws) -> Tensor:
         before = self.rows.clone()
-        places = (int(self.next) + torch.arange(x.shape[0], device=x.device)) % self.size
-        self.rows[places] = x.detach().to(self.rows.dtype)
+        pushed = x.detach()[-self.size :]  # of more rows than there is room for the last ones stay
+        first = int(self.next) + x.shape[0] - pushed.shape[0]
+        places = (first + torch.arange(pushed.shape[0], device=x.device)) % self.size
+        self.rows[places] = pushed.to(self.rows.dtype)
         self.next.copy_((self.next + x.shape[0]) % self.size)
         return before

@@ -40,27 +40,27 @@ def split(x: Tensor | Sequence[Any], parts: Positive = 2) -> list[Any]:
     return [[pieces[number] for pieces in cut] for number in range(parts)]
 
 
-@block("x[b ...] -> x[{count} ...]", per_sample=False, maps=True)
+@block("x[b ...] -> x[{count} ...] where first + count <= b", per_sample=False, maps=True)
 @over_lists
 def rows(x: Tensor, first: Natural, count: Positive) -> Tensor:
     """`count` rows of a batch from row `first`, counted from 0. Shapes [b ...] -> [count ...]; ranges kept."""
     return x.narrow(0, first, count)
 
 
-@block("x[b c ...] -> x[b {count} ...]", maps=True)
+@block("x[b c ...] -> x[b {count} ...] where first + count <= c", maps=True)
 @over_lists
 def channels(x: Tensor, first: Natural, count: Positive) -> Tensor:
     """`count` channels from channel `first`, counted from 0. Shapes [b c ...] -> [b count ...]; ranges kept."""
     return x.narrow(1, first, count)
 
 
-@block("x[b ...], index[n] -> x[n ...]", per_sample=False)
+@block("x[b ...], index[n] -> x[n ...]", per_sample=False, below="b")
 def take(x: Tensor, index: Tensor) -> Tensor:
     """The rows of a batch with these numbers, in this order. Shapes [b ...] and [n] -> [n ...]; ranges kept."""
     return x.index_select(0, index)
 
 
-@block("features[b c h w], index[n] -> code[{b*n} c]", per_sample=False)
+@block("features[b c h w], index[n] -> code[{b*n} c]", per_sample=False, below="h*w")
 def pick(features: Tensor, index: Tensor) -> Tensor:
     """The channels at some pixels, one row a pixel: all pixels of the first sample, then of the next.
 
@@ -71,14 +71,14 @@ def pick(features: Tensor, index: Tensor) -> Tensor:
     return features.flatten(2)[:, :, index].transpose(1, 2).flatten(0, 1)
 
 
-@block("x[...], coin[] -> x[...]", maps=True)
+@block("x[... w], coin[] -> x[... w]", maps=True)
 @over_lists
 def flip(x: Tensor, coin: Tensor) -> Tensor:
     """Mirror left and right when the coin is not 0, the whole batch at once. Shapes [... w]; ranges kept."""
     return torch.where(coin.bool(), x.flip(-1), x)
 
 
-@block("x[...], x[...], share? -> x[...]")
+@block("x[...], x[...], share -> x[...]")
 def lerp(start: Tensor, end: Tensor, share: Tensor | float) -> Tensor:
     """From `start` (share 0) to `end` (share 1): start + share * (end - start).
 
@@ -95,7 +95,7 @@ def where(mask: Tensor, x: Tensor, other: Tensor) -> Tensor:
     return torch.where(mask.bool(), x, other)
 
 
-@block("label[b ...] -> mask[b {classes} ...]")
+@block("label[b ...] -> mask[b {classes} ...]", below="classes")
 def one_hot(label: Tensor, classes: Positive, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """One channel a class: 1 where the label is its number, else 0.
 
@@ -138,7 +138,23 @@ def channel_mean(x: Tensor) -> Tensor:
     return x.mean(1, keepdim=True)
 
 
-@block("x* -> x[...]")
-def total(x: Sequence[Tensor]) -> Tensor:
-    """Sum of the items of a list. Shapes: items alike."""
-    return torch.stack(list(x)).sum(0)
+@block("x[...]* -> x[...]")
+def total(x: Sequence[Tensor] | Tensor) -> Tensor:
+    """Sum of the items of a list; a tensor is a list of one. Shapes: items alike."""
+    return x if isinstance(x, Tensor) else torch.stack(list(x)).sum(0)
+
+
+@block("like[...] -> like[...]", maps=True)
+@over_lists
+def full_like(x: Tensor, value: float) -> Tensor:
+    """The same number everywhere, in the shape of `x`. Any shape.
+
+    A number where a block needs a value shaped like another one means this: bce(D(x), 1).
+    """
+    return torch.full_like(x, value)
+
+
+@block("rows[b ...] -> code[b {len(values)}]")
+def constant(rows: Tensor, values: list[float]) -> Tensor:
+    """The same numbers for every row. Shapes: [b ...] -> [b n] for n numbers."""
+    return torch.tensor(values, dtype=rows.dtype, device=rows.device).expand(rows.shape[0], -1)

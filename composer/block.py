@@ -13,13 +13,14 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from composer.arithmetic import evaluate_arithmetic
 from composer.errors import ComposeError, nearest
 
-Role = Literal["module", "function", "loss", "draw", "state"]
+Role = Literal["module", "function", "loss", "draw", "state", "collect"]
 T = TypeVar("T")
 
 
@@ -29,6 +30,19 @@ class Range:
 
     low: float | None = None
     high: float | None = None
+
+
+@dataclass(frozen=True, init=False)
+class Examples:
+    """Values of a text or a list that its block knows: `activation: Annotated[str, Examples("relu", "none")]`.
+
+    Editors offer them, and the laws of `composer.testing` try them.
+    """
+
+    values: tuple[Any, ...]
+
+    def __init__(self, *values: Any) -> None:
+        object.__setattr__(self, "values", values)
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,7 @@ class Setting:
     low: float | None = None
     high: float | None = None
     optional: bool = False  # None is a value of it
+    examples: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,13 +73,21 @@ class Block:
     settings: tuple[Setting, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""
-    per_sample: bool = True
+    per_sample: bool | str = True  # rows do not influence each other; a text says with which settings
     draws: bool = False  # draws random numbers inside (dropout)
     maps: bool = False  # maps over lists given for its tensors
     parts: tuple[str, ...] = ()
+    laws: tuple[str, ...] = ()  # of a loss, see `composer.testing.contracts.losses`
+    below: str = ""  # what the whole numbers it takes are below, arithmetic over settings and axes
 
     def setting(self, name: str) -> Setting | None:
         return next((s for s in self.settings if s.name == name), None)
+
+    def is_per_sample(self, settings: Mapping[str, Any]) -> bool:
+        """Whether, with these settings (all of them), the rows of a batch do not influence each other."""
+        if isinstance(self.per_sample, bool):
+            return self.per_sample
+        return bool(evaluate_arithmetic(self.per_sample, settings))
 
     def load(self) -> Any:
         """The Python object itself; this is where torch comes in."""
@@ -84,10 +107,12 @@ def block(
     *,
     entries: Mapping[str, str] | None = None,
     role: Role | None = None,
-    per_sample: bool = True,
+    per_sample: bool | str = True,
     draws: bool = False,
     maps: bool = False,
     parts: tuple[str, ...] = (),
+    laws: tuple[str, ...] = (),
+    below: str = "",
     name: str | None = None,
 ) -> Callable[[T], T]:
     """Register a class (an `nn.Module`) or a function as a block of the language.
@@ -96,9 +121,11 @@ def block(
     constructor's positional arguments are axes that shapes bind, keyword-only arguments are settings. For a
     function the first arguments are the tensors of the signature, all others settings.
     `entries`: other methods that a graph may call on it, with their contracts (`{"inverse": "..."}`).
-    `per_sample`: rows of a batch do not influence each other. `draws`: it draws random numbers inside.
+    `per_sample`: rows of a batch do not influence each other (a loss: it is the mean of what its rows give);
+    a text says with which settings, `"norm != 'batch'"`. `draws`: it draws random numbers inside.
     `maps`: a list given for its tensors is mapped over. `parts`: names of groups of its parameters that an
-    optimizer may treat apart; the class then has `part(name) -> list of parameters`.
+    optimizer may treat apart; the class then has `part(name) -> list of parameters`. `laws`: what holds for a
+    loss, in the words of `composer.testing.contracts.losses`. `below`: the whole numbers it is given are 0 to this - 1.
 
     >>> @block("image[b c h w] -> image[b c h w]")
     ... def invert(image):
@@ -106,7 +133,15 @@ def block(
     """
 
     def register(target: T) -> T:
-        found = describe(target, signature, entries or {}, role, per_sample, draws, maps, parts, name)
+        found = replace(
+            describe(target, signature, entries or {}, role, name),
+            per_sample=per_sample,
+            draws=draws,
+            maps=maps,
+            parts=tuple(parts),
+            laws=tuple(laws),
+            below=below,
+        )
         previous = _BLOCKS.get(found.name)
         if previous is not None and (previous.module, previous.qualname) != (found.module, found.qualname):
             raise ComposeError(
@@ -125,13 +160,9 @@ def describe(
     signature: str,
     entries: Mapping[str, str],
     role: Role | None,
-    per_sample: bool,
-    draws: bool,
-    maps: bool,
-    parts: tuple[str, ...],
     name: str | None,
 ) -> Block:
-    """Read a block's settings off its Python signature."""
+    """Read what a block's Python says of it: its axes, its settings, its docstring."""
     from composer.signature import parse_signature
 
     contract = parse_signature(signature)
@@ -162,10 +193,6 @@ def describe(
         settings=tuple(_setting(p, hints.get(p.name, Any)) for p in own),
         entries=dict(entries),
         doc=inspect.getdoc(target) or "",
-        per_sample=per_sample,
-        draws=draws,
-        maps=maps,
-        parts=tuple(parts),
     )
 
 
@@ -181,12 +208,15 @@ def _snake(name: str) -> str:
 def _setting(parameter: inspect.Parameter, hint: Any) -> Setting:
     low = high = None
     choices: tuple[Any, ...] = ()
+    examples: tuple[Any, ...] = ()
     optional = False
     if typing.get_origin(hint) is typing.Annotated:
         base, *extras = typing.get_args(hint)
         for extra in extras:
             if isinstance(extra, Range):
                 low, high = extra.low, extra.high
+            elif isinstance(extra, Examples):
+                examples = extra.values
         hint = base
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         options = [a for a in typing.get_args(hint) if a is not type(None)]
@@ -202,7 +232,7 @@ def _setting(parameter: inspect.Parameter, hint: Any) -> Setting:
     default = None if required else parameter.default
     if isinstance(default, tuple):
         default = list(default)
-    return Setting(parameter.name, type_name, required, default, choices, low, high, optional)
+    return Setting(parameter.name, type_name, required, default, choices, low, high, optional, examples)
 
 
 def catalogue() -> Mapping[str, Block]:
@@ -218,8 +248,11 @@ def catalogue() -> Mapping[str, Block]:
 
 
 def block_from_json(item: dict[str, Any]) -> Block:
-    settings = tuple(Setting(**{**s, "choices": tuple(s.get("choices", ()))}) for s in item["settings"])
-    return Block(**{**item, "settings": settings, "axes": tuple(item["axes"]), "parts": tuple(item["parts"])})
+    tuples = {key: tuple(item[key]) for key in ("axes", "parts", "laws") if key in item}
+    settings = tuple(
+        Setting(**{**s, **{key: tuple(s.get(key, ())) for key in ("choices", "examples")}}) for s in item["settings"]
+    )
+    return Block(**{**item, **tuples, "settings": settings})
 
 
 def block_to_json(entry: Block) -> dict[str, Any]:

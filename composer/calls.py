@@ -10,6 +10,7 @@ from composer import clock
 from composer.block import Block, catalogue, find_block
 from composer.errors import ComposeError, Place, Problem, nearest
 from composer.expression import Attribute, Call, Expression, Index, Name, Operation, kind_of, parse_expression, show
+from composer.filling import fill, takes_number
 from composer.index import Binding, base_name
 from composer.nodes import Layer, Node
 from composer.signature import parse_signature
@@ -125,7 +126,7 @@ def _arguments(
             wants_tensor = is_tensor or (block is None and isinstance(found, Node))
         else:
             wants_tensor = len(args) < limit and not isinstance(found, (str, list, bool)) and not positional
-            if not is_tensor and wants_tensor and not _takes_number(block, len(args)):
+            if not is_tensor and wants_tensor and block is not None and not takes_number(block, len(args)):
                 wants_tensor = False
         if wants_tensor:
             args.append(elaborator.as_node(found, argument))
@@ -161,6 +162,8 @@ def _arguments(
         settings[name] = _plain(elaborator, found, expression)
     if block is not None:
         _check(elaborator, tree, block, args, settings)
+        if limit is not None:
+            args = fill(elaborator, block, args)
     return args, settings
 
 
@@ -279,14 +282,6 @@ def _takes(block: Block | None) -> str:
     if block is None:
         return ""
     return f"settings of {block.name}: " + (", ".join(s.name for s in block.settings) or "none")
-
-
-def _takes_number(block: Block | None, position: int) -> bool:
-    """Whether a number may stand for the tensor at `position`: arithmetic-like inputs without sizes."""
-    if block is None:
-        return True
-    port = parse_signature(block.signature).inputs[position]
-    return port.axes is None
 
 
 def _substitute(tree: Expression, given: Mapping[str, Expression], at: Place) -> Expression:

@@ -65,12 +65,10 @@ def show(given: argparse.Namespace) -> int:
 
 
 def draw(given: argparse.Namespace) -> int:
-    import composer
     from composer.draw import draw as draw_graph
 
-    shaped = composer.check(given.graph, **_changes(given))
-    draw_graph(shaped, given.out, expand=given.expand, network=given.network)
-    print(f"wrote {given.out}")
+    made = draw_graph(given.graph, given.out, expand=given.expand, network=given.network, **_changes(given))
+    print(f"wrote {made}")
     return 0
 
 
@@ -103,6 +101,14 @@ def translate(given: argparse.Namespace) -> int:
         said=print,
     )
     print(f"wrote {_counted(written, 'picture')}")
+    return 0
+
+
+def data(given: argparse.Namespace) -> int:
+    from composer.data.demo import write_demo
+
+    for name, count in write_demo(given.out, size=given.size, seed=given.seed).items():
+        print(f"{given.out / name}: {count} pictures")
     return 0
 
 

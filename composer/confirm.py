@@ -18,6 +18,7 @@ from composer.modules import construct
 from composer.nodes import Node, reachable
 from composer.shapes import Shaped
 from composer.signature import INTEGER_KINDS, Rows, Series, Several, Tensor, Type
+from composer.wired import entry_point
 
 Found = Any  # a tensor without data, a list of such, a number
 
@@ -84,7 +85,7 @@ def _value(node: Node, shaped: Shaped, values: Mapping[Node, Found], modules: di
                 modules[node.target] = construct(network, shaped.bound[node.target])
             module = modules[node.target]
             positional = settings.pop("*", ())
-            return (getattr(module, node.entry) if node.entry else module)(*args, *positional, **settings)
+            return entry_point(module, node.entry)(*args, *positional, **settings)
         case "arith":
             return _arithmetic(node.target, args)
     return look_up(node.target).load()(*args, **settings)

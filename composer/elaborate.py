@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from composer import clock
 from composer.block import catalogue
+from composer.constants import operate
 from composer.errors import ComposeError, Place, Problem, nearest
 from composer.expression import (
     Attribute,
@@ -22,27 +22,10 @@ from composer.expression import (
     show,
 )
 from composer.index import Binding, Indices
+from composer.limits import Budget, check_clock
 from composer.nodes import Layer, Node
 
 Value = Any  # a constant of Python, or a Node
-
-_ARITHMETIC: dict[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "%": operator.mod,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "neg": operator.neg,
-    "not": operator.not_,
-    "and": lambda *v: all(v),
-    "or": lambda *v: any(v),
-}
 
 
 class Broken(Exception):
@@ -55,6 +38,7 @@ class Table:
     def __init__(self) -> None:
         self._known: dict[Any, Node] = {}
         self.serial = 0
+        self.budget = Budget()
 
     def node(
         self,
@@ -77,6 +61,9 @@ class Table:
             key = (key, self.serial)
         found = self._known.get(key)
         if found is None:
+            self.budget.node(place)
+            if op == "clock":
+                check_clock(target, place)
             found = Node(op, target, tuple(args), items, entry, average, name, text, place, len(self._known))
             self._known[key] = found
         return found
@@ -121,6 +108,7 @@ class Elaborator:
         """The constant or node that `tree` stands for under `bound`."""
         from composer.calls import read_call  # calls read expressions, and expressions calls
 
+        self.table.budget.step(tree.at)
         match tree:
             case Constant():
                 return tree.value
@@ -250,10 +238,7 @@ class Elaborator:
     def _operation(self, tree: Operation, bound: Binding) -> Value:
         found = [self.value(o, bound) for o in tree.operands]
         if not any(isinstance(f, Node) for f in found):
-            try:
-                return _ARITHMETIC[tree.operator](*found)
-            except (TypeError, ZeroDivisionError, OverflowError, ValueError) as error:
-                raise ComposeError(f"'{show(tree)}' has no value: {error}", tree.at) from None
+            return operate(tree, found)
         if all(not isinstance(f, Node) or f.op == "clock" for f in found):
             for f, o in zip(found, tree.operands, strict=True):
                 if isinstance(f, (str, list)):

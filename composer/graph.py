@@ -15,7 +15,9 @@ from composer.expression import Expression, Name, show
 from composer.fields import KINDS, Field, Stream
 from composer.index import Binding, Indices
 from composer.network_reading import read_network_bodies, read_networks
+from composer.limits import Enough, Noted
 from composer.nodes import Graph, Network, Node
+from composer.ordering import circle_text, in_order, names_in
 from composer.params import read_params
 from composer.phases import read_phases
 from composer.prune import lint, prune
@@ -29,6 +31,7 @@ FIELD_KINDS: dict[str, tuple[int, int]] = {  # kind -> fewest and most numbers i
     "ids": (2, 2),
     "code": (1, 1),
 }
+CIRCLE = "values are computed from inputs: one of these must not need the others"
 
 
 class Builder:
@@ -37,12 +40,13 @@ class Builder:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.root = document.root
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = Noted()
         self.table = Table()
         self.constants: dict[str, Any] = {}
         self.known: dict[str, Node] = {}
         self.definitions: dict[str, Definition] = {}
         self.resolving: list[str] = []
+        self.trees: dict[int, Expression] = {}  # of what stands on the right, by the item it was read from
         self.wholes: dict[Any, Node] = {}  # what stands on the right of a line with several names
         self.broken: set[str] = set()
         self.networks: dict[str, Network] = {}
@@ -64,8 +68,8 @@ class Builder:
         if name not in self.definitions:
             return None
         if name in self.resolving:
-            circle = [*self.resolving[self.resolving.index(name) :], name]
-            raise ComposeError(f"values need each other in a circle: {' -> '.join(circle)}", at)
+            circle = circle_text([*self.resolving[self.resolving.index(name) :], name])
+            raise ComposeError(f"values need each other in a circle: {circle}", at, CIRCLE)
         return self.resolve(name)
 
     def resolve(self, name: str) -> Value:
@@ -73,7 +77,7 @@ class Builder:
         self.resolving.append(name)
         naming = self.elaborator.naming
         try:
-            tree = expression_of(definition.item)
+            tree = self.tree_of(definition)
             self.elaborator.naming = name if definition.part is None else f"{definition.pattern}"
             whole = (definition.pattern, *sorted(definition.bound.items()))
             if definition.part is None or whole not in self.wholes:
@@ -94,6 +98,33 @@ class Builder:
             self.elaborator.naming = naming
         self.known[name] = found
         return found
+
+    def tree_of(self, definition: Definition) -> Expression:
+        """The expression on the right of a line, read once."""
+        key = id(definition.item)
+        if key not in self.trees:
+            self.trees[key] = expression_of(definition.item)
+        return self.trees[key]
+
+    def resolve_all(self) -> None:
+        """Every value, those it needs before it; a circle is said once."""
+        needs: dict[str, list[str]] = {}
+        for name, definition in self.definitions.items():
+            try:
+                needs[name] = list(names_in(self.tree_of(definition), definition.bound, self.indices))
+            except ComposeError:
+                needs[name] = []  # said when it is resolved
+        order, circles = in_order(needs)
+        for circle in circles:
+            self.broken.update(circle)
+            at = min((self.definitions[n].item.place for n in circle), key=lambda p: (p.line, p.column))
+            self.problems.append(Problem(f"values need each other in a circle: {circle_text(circle)}", at, CIRCLE))
+        for name in order:
+            if name not in self.known and name not in self.broken:
+                try:
+                    self.resolve(name)
+                except Broken:
+                    continue
 
     def attempt(self, tree: Expression, bound: Binding, naming: str = "") -> Node | None:
         """A node, or None after noting what is wrong."""
@@ -172,6 +203,14 @@ class Builder:
     # -- everything ---------------------------------------------------------------------------------------------
 
     def graph(self) -> Graph:
+        """The graph; all problems of the document in one `ComposeError`."""
+        try:
+            return self._graph()
+        except Enough as enough:
+            found = [*self.problems, *([enough.problem] if enough.problem else [])]
+            raise ComposeError.together(found) from None
+
+    def _graph(self) -> Graph:
         read_params(self)
         read_networks(self)
         self.elaborator = Elaborator(
@@ -196,12 +235,7 @@ class Builder:
             self.patterns[definition.name] = definition.pattern
         self.elaborator.families = families([*self.constants, *self.known, *self.definitions, *self.broken])
         read_network_bodies(self)
-        for name in self.definitions:
-            if name not in self.known and name not in self.broken:
-                try:
-                    self.resolve(name)
-                except Broken:
-                    continue
+        self.resolve_all()
         lifetime = self.read_lifetimes()
         phases = read_phases(self)
         groups = read_groups(self)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from composer.errors import ComposeError, nearest
+from composer.errors import ComposeError, Place, nearest
 from composer.expression import Attribute, Constant, Expression, Index, Name, show, walk
+from composer.limits import Budget
 
 Literal = str | int
 Binding = Mapping[str, Literal]
@@ -28,6 +30,7 @@ class Indices:
         self.sets = tuple(sets)
         self.of: dict[str, IndexSet] = {v: s for s in self.sets for v in s.variables}
         self.literals: set[Literal] = {x for s in self.sets for row in s.rows for x in row}
+        self.budget = Budget()
         self.used: set[IndexSet] = set()
 
     def free(self, trees: Iterable[Expression], bound: Binding) -> tuple[IndexSet, ...]:
@@ -42,9 +45,14 @@ class Indices:
         self.used.update(found)
         return tuple(found)
 
-    def expand(self, sets: Iterable[IndexSet], bound: Binding | None = None) -> Iterator[dict[str, Literal]]:
-        """Every binding of the variables of `sets`, first set slowest."""
+    def expand(
+        self, sets: Iterable[IndexSet], bound: Binding | None = None, place: Place | None = None
+    ) -> Iterator[dict[str, Literal]]:
+        """Every binding of the variables of `sets`, first set slowest; `place` is the line that asks for them."""
         sets = tuple(sets)
+        if sets:
+            names = ", ".join(v for s in sets for v in s.variables)
+            self.budget.bind(math.prod(len(s.rows) for s in sets), names, place)
         for rows in itertools.product(*(s.rows for s in sets)):
             binding = dict(bound or {})
             for one, row in zip(sets, rows, strict=True):

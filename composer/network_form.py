@@ -43,6 +43,10 @@ _WIRED = Record(
             True,
         ),
         "output": Field(Expression(), "what a call gives; several: u, v", True),
+        "entries": Field(
+            MapOf(Expression(), "a mapping of names to expressions", r"^[A-Za-z_]\w*$", "a name", 1),
+            "other entry points, NAME.ENTRY(x): what each gives; only what it needs is run",
+        ),
     }
     | COMMON,
     what="a network",
@@ -163,6 +167,8 @@ def _block_schema(block: Block) -> dict[str, Any]:
         properties[setting.name] = setting_kind(setting).schema() | {"description": about_setting(setting)}
         if not setting.required and setting.default is not None:
             properties[setting.name]["default"] = setting.default
+        if setting.examples:
+            properties[setting.name]["examples"] = list(setting.examples)
     properties = {name: {"$ref": f"#/definitions/option_{name}"} for name in COMMON} | properties
     required = ["block", *(setting.name for setting in block.settings if setting.required)]
     about = f"{block.signature}\n\n{block.doc}".strip()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composer.block import Block, catalogue, look_up
 from composer.document import Leaf, plain
 from composer.document import Mapping as Tree
+from composer.document import Node as Item
 from composer.document import Sequence as Items
 from composer.elaborate import Broken, Elaborator, Value
 from composer.errors import ComposeError, Place, Problem
 from composer.expression import Call as CallTree
-from composer.expression import Expression, Name, parse_expression, show
+from composer.expression import Expression, ListOf, Name, parse_expression, show
 from composer.index import Binding
 from composer.nodes import Call, Layer, Network, Node, Wiring, reachable
-from composer.reading import Definition, expand_section, expression_of, families, leaf_text, read_call
+from composer.reading import Definition, entries, expand_section, expression_of, families, leaf_text, read_call
 
 if TYPE_CHECKING:
     from composer.graph import Builder
 
-NETWORK_KEYS = ("block", "chain", "inputs", "values", "output", "init", "frozen", "weights", "mode")
+NETWORK_KEYS = ("block", "chain", "inputs", "values", "output", "entries", "init", "frozen", "weights", "mode")
 
 
 def read_networks(builder: Builder) -> None:
@@ -203,17 +205,26 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
     for name in definitions:
         if name not in local:
             resolve(name)
-    output = body.need("output")
-    text = leaf_text(output)
-    trees = parse_expression(f"[{text}]", output.place.within(-1, len(text) + 1))
-    outputs = tuple(reader.node(t, bound) for t in trees.items)  # type: ignore[attr-defined]
+    outputs = read_outputs(reader, body.need("output"), bound)
+    given = {str(key.value): read_outputs(reader, item, bound) for key, item in entries(body.get("entries"))}
+    if "features" in given:
+        raise ComposeError("every wired network has an entry 'features'", body.need("entries").place, "rename it")
     values = {n: v for n, v in local.items() if n in definitions}
-    used = set(reachable(list(outputs)))
+    wiring = Wiring(inputs, layers, outputs, values, given)
+    used = set(reachable(wiring.roots))
     kept = {n.target for n in used if n.op == "layer"}
     for name, value in values.items():
         if value not in used:
             builder.warnings.append(Problem(f"value '{name}' of the network is not used", definitions[name].place))
-    return Wiring(inputs, {n: layer for n, layer in layers.items() if n in kept}, outputs, values)
+    return replace(wiring, layers={n: layer for n, layer in layers.items() if n in kept})
+
+
+def read_outputs(reader: Elaborator, item: Item, bound: Binding) -> tuple[Node, ...]:
+    """What a call gives: one expression, or several behind each other."""
+    text = leaf_text(item)
+    trees = parse_expression(f"[{text}]", item.place.within(-1, len(text) + 1))
+    assert isinstance(trees, ListOf)
+    return tuple(reader.node(tree, bound) for tree in trees.items)
 
 
 def look_up_at(name: str, place: Place) -> Block:

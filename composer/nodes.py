@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from composer.errors import Place
+from composer.errors import ComposeError, Place
 from composer.fields import Field, Stream
 
 
@@ -34,6 +34,9 @@ class Node:
 
     def setting(self, name: str, default: Any = None) -> Any:
         return dict(self.settings).get(name, default)
+
+    def __deepcopy__(self, memo: object) -> Node:
+        return self  # a frozen value, and one of many that hang together
 
     @property
     def scalar(self) -> bool:
@@ -72,6 +75,12 @@ class Wiring:
     layers: Mapping[str, Layer]
     outputs: tuple[Node, ...]
     values: Mapping[str, Node] = field(default_factory=dict)
+    entries: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)  # other entry points: what they give
+
+    @property
+    def roots(self) -> list[Node]:
+        """Everything that a call, by whatever entry point, may give."""
+        return [*self.outputs, *(node for given in self.entries.values() for node in given)]
 
 
 @dataclass(frozen=True)
@@ -227,3 +236,24 @@ def reachable(roots: list[Node] | tuple[Node, ...]) -> list[Node]:
         children = [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]
         stack.extend((child, False) for child in reversed(children) if child not in seen)
     return order
+
+
+def tapped(wiring: Wiring, taps: Any) -> list[Node]:
+    """The nodes that `features(x, taps)` of a wired network gives: by number along the chain, or by name.
+
+    Raises a `ComposeError` for a tap that there is not.
+    """
+    order = [n for n in reachable(list(wiring.outputs)) if n.op in ("layer", "apply")]
+    found = []
+    for tap in taps if isinstance(taps, (list, tuple)) and taps else [taps]:
+        if isinstance(tap, str) and tap in wiring.values:
+            found.append(wiring.values[tap])
+        elif isinstance(tap, int) and not isinstance(tap, bool) and 0 <= tap < len(order):
+            found.append(order[tap])
+        else:
+            known = ", ".join(wiring.values) or "it is a chain"
+            raise ComposeError(
+                f"no layer {tap!r} to tap in a network of {len(order)}",
+                remedy=f"taps are numbers from 0 to {len(order) - 1}, or names of its values ({known})",
+            )
+    return found

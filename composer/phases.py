@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from composer.document import Node as Item
-from composer.document import Sequence as Items
 from composer.document import Leaf
 from composer.document import Mapping as Tree
+from composer.document import Node as Item
+from composer.document import Sequence as Items
 from composer.elaborate import Broken
 from composer.errors import ComposeError, Problem, nearest
 from composer.expression import Expression, ListOf, Operation, parse_expression, show
@@ -141,7 +141,7 @@ def _read_term(builder: Builder, entry: Definition, update: tuple[str, ...]) -> 
     tree = expression_of(item)
     sets = builder.indices.free([tree], entry.bound)
     found: list[Term] = []
-    for binding in builder.indices.expand(sets, entry.bound):
+    for binding in builder.indices.expand(sets, entry.bound, entry.place):
         label = [str(binding[v]) for s in sets for v in s.variables]
         name = entry.name
         if label:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from composer.nodes import Graph, Node, Phase, reachable
 from composer.prune import dependencies
 
+CONSTANT = ("stop", "state", "draw")  # no derivative goes through them
 Active = tuple[tuple[str, bool], ...]  # phases that run, and whether each makes its step
 
 
@@ -26,6 +27,7 @@ class Evaluation:
     extras: tuple[tuple[str, Evaluation], ...] = ()
     owners: set[int] = field(default_factory=set)
     paths: set[int] = field(default_factory=set)  # arguments from which a derivative (`grad`) is taken through this
+    between: tuple[Evaluation, ...] = ()  # of a `grad`: what it goes through
     snapshot: bool = False  # trained through after its weights were stepped: called with copies of them
 
     @property
@@ -261,7 +263,8 @@ class _Planner:
         if known.run == self.number or known.node not in self.live:
             return
         for one in self.chain(known):
-            self.hold(one)
+            for held in (one, *one.between):
+                self.hold(held)
             one.owners.add(self.number)
 
     def hold(self, one: Evaluation) -> None:
@@ -283,10 +286,11 @@ class _Planner:
         reaching = {x.number}
         for one in sorted(_below(score), key=lambda e: e.number):  # arguments have lower numbers than what uses them
             ways = {a.number for a in one.args} & reaching
-            if ways and one is not x:
+            if ways and one is not x and one.node.op not in CONSTANT:
                 one.paths |= ways
                 reaching.add(one.number)
                 self.hold(one)
+                made.between += (one,)
 
     def chain(self, known: Evaluation, kept: bool = True) -> list[Evaluation]:
         """`known` and the evaluations below it through which a gradient of this run would flow.
@@ -312,7 +316,7 @@ def _below(one: Evaluation) -> list[Evaluation]:
     for current in waiting:
         if current.number not in found:
             found[current.number] = current
-            if current.node.op not in ("stop", "state", "draw"):
+            if current.node.op not in CONSTANT:
                 waiting.extend(current.args)
     return list(found.values())
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composer.block import look_up
 from composer.clock import NUMBERS, Clock
 from composer.confirm import confirm
 from composer.emit import Code, emit_plan, emit_value
@@ -22,9 +21,10 @@ from composer.nodes import Graph, Node, Translation, reachable
 from composer.optimizers import Averages, Optimizers
 from composer.plan import Active, Plan, Run, make_plan
 from composer.randomness import Draws, InsideDraws, StateDraws
-from composer.runtime import condition, gradient, old_weights, parameters_of, rows_of, stop
+from composer.runtime import block_function, condition, gradient, old_weights, parameters_of, rows_of, stop
 from composer.shapes import Shaped
 from composer.translate import Translator
+from composer.wired import Entry
 
 Batch = Mapping[str, Tensor]
 
@@ -166,8 +166,8 @@ class Program:
         }
         for variable, (network, entry, average) in code.networks.items():
             module = (self.averages if average and network in self.averages else self.networks)[network]
-            scope[variable] = getattr(module, entry) if entry else module
-        scope.update({variable: look_up(block).load() for variable, block in code.functions.items()})
+            scope[variable] = Entry(module, entry) if entry else module
+        scope.update({variable: block_function(block, self.dtype) for variable, block in code.functions.items()})
         scope.update(changed)
         exec(code.compiled(file), scope)  # the text is our own, made from a checked plan
         return scope[code.name]  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from composer.document import Sequence as Items
 from composer.errors import ComposeError, Place, Problem
 from composer.expression import Call as CallTree
 from composer.expression import Expression, Name, parse_expression, parse_targets, show
-from composer.index import Binding, Indices, IndexSet
+from composer.index import Binding, IndexSet, Indices
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def expand_section(
     for key, item in entries(section):
         try:
             targets = parse_targets(str(key.value), key.place)
-            for binding in indices.expand(indices.free(targets, bound or {}), bound):
+            for binding in indices.expand(indices.free(targets, bound or {}), bound, key.place):
                 for number, target in enumerate(targets):
                     part = number if len(targets) > 1 else None
                     name = indices.full_name(target, binding)

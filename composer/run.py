@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
 from composer.loop import Loop, Schedule
 from composer.program import Program
-from composer.run_data import SAMPLE_ROWS, RunData, prepare_data
+from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
 from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
 from composer.shapes import Shaped
 
@@ -119,8 +120,8 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
         display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
     else:
         display.note(f"done: {program.iteration} iterations in {folder.path}")
-        for line in data.score(program):
-            display.note(line)
+        if data.demo:
+            _score(folder, program, display)
     return Outcome(folder.path, program.iteration, status)
 
 
@@ -130,6 +131,17 @@ def read_graph(settings: RunSettings) -> Shaped:
     if preset is None and not settings.data and "demo" in load(settings.graph).presets:
         preset = "demo"
     return composer.check(settings.graph, preset=preset, variants=settings.variants, settings=settings.settings)
+
+
+def _score(folder: RunFolder, program: Program, display: Display) -> None:
+    """Say how good a run on the demo data has become, and keep it in the run's folder."""
+    scores = score_demo(program)
+    if scores is None:
+        return
+    for line in scores.lines():
+        display.note(line)
+    said = {**dataclasses.asdict(scores), "share": scores.share, "passed": scores.passed}
+    files.write_atomically(folder.scores, json.dumps({"iteration": program.iteration, **said}, indent=1) + "\n")
 
 
 def first_line(data: str, preset: str | None, device: torch.device) -> str:

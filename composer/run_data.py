@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from composer.data import Dataset, open_data
+from composer.data.demo import demo_dataset, demo_styles
+from composer.data.demo_score import DemoScores, demo_scores
+from composer.errors import ComposeError
 from composer.nodes import Graph
+from composer.program import Program
+from composer.translate_files import picture_sizes, translate_one
 
 if TYPE_CHECKING:
     from composer.run import RunSettings
@@ -25,8 +31,8 @@ MOST_WORKERS = 4  # processes that load data, unless the user asks for more
 class RunData:
     """`identity` changes when the data does. `samples`: batches whose rows every sample grid shows.
 
-    `words` name the data on the first line of a run, `notes` are said after it. `score(program)` says how good the
-    trained program is, where the truth is known.
+    `words` name the data on the first line of a run, `notes` are said after it. `demo`: it is the built-in demo data,
+    of which the truth is known.
     """
 
     words: str
@@ -36,32 +42,48 @@ class RunData:
     workers: int
     epoch_length: int
     samples: Sequence[Mapping[str, torch.Tensor]]
-    score: Callable[[Any], Sequence[str]]
+    demo: bool = False
 
 
 def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
     """Open what `--data` names, or make the built-in demo data. Raises ComposeError for whatever does not fit."""
-    if not settings.data:
-        return _demo(settings, graph)
     streams, direction = graph.streams, settings.direction or "a2b"
-    dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed)
+    if settings.data:
+        dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed)
+        words, workers = " ".join(settings.data), _workers()
+    elif settings.direction:
+        raise ComposeError("--direction swaps the pictures of --data, and there is none", remedy="give --data DIR")
+    else:
+        # Painted once and then kept: other processes would only take time from training.
+        dataset, words, workers = demo_dataset(streams, seed=settings.seed), "built-in demo", 0
     shown = dataset.held_out or dataset
     if settings.test_data:
         shown = open_data(settings.test_data, streams, direction=direction, seed=settings.seed)
-    workers = _workers() if settings.workers is None else settings.workers
-    words = " ".join(settings.data)
-    return _assemble(words, dataset.describe(), dataset, shown, workers, graph, lambda _: ())
+    workers = workers if settings.workers is None else settings.workers
+    return _assemble(words, not settings.data, dataset, shown, workers, graph)
 
 
-def _assemble(
-    words: str,
-    notes: Sequence[str],
-    dataset: Dataset,
-    shown: Dataset,
-    workers: int,
-    graph: Graph,
-    score: Callable[[Any], Sequence[str]],
-) -> RunData:
+def score_demo(program: Program) -> DemoScores | None:
+    """How well a program translates the demo's day into its night; None where it offers no such translation.
+
+    Pictures go through it one by one, as `composer translate` does it: some methods use statistics of the batch.
+    """
+    styles = demo_styles(program.graph.streams)
+    for name in program.translations:
+        needed = program.translator.needs(name)
+        if len(needed) != 1 or styles.get(needed[0]) != "day":
+            continue
+        own, made = picture_sizes(program, name)
+        if own[1:] == made[1:] == (3, own[2], own[2]):
+            return demo_scores(functools.partial(_one_by_one, program, name), int(own[2]))
+    return None
+
+
+def _one_by_one(program: Program, name: str, images: torch.Tensor) -> torch.Tensor:
+    return torch.stack([translate_one(program, image, name, 0) for image in images])
+
+
+def _assemble(words: str, demo: bool, dataset: Dataset, shown: Dataset, workers: int, graph: Graph) -> RunData:
     batch = graph.training.batch
     loader = dataset.loader(batch, workers=workers)
     # Batches of the size the graph trains with: some methods pair the rows of a batch.
@@ -69,13 +91,13 @@ def _assemble(
     samples = [fixed.batch(number) for number in range(max(1, min(SAMPLE_ROWS // batch, fixed.epoch_length)))]
     return RunData(
         words,
-        [*notes, *loader.notes],
+        [*dataset.describe(), *loader.notes],
         _digest(dataset),
         loader,
         workers,
         graph.training.epoch_iterations or loader.epoch_length,
         samples,
-        score,
+        demo,
     )
 
 
@@ -87,4 +109,6 @@ def _digest(dataset: Dataset) -> str:
 
 def _workers() -> int:
     """One processor is left to training."""
-    return min(MOST_WORKERS, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1) - 1)
+    return (
+        min(MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1
+    )

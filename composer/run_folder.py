@@ -7,6 +7,7 @@
     samples/           grids of pictures, named by iteration
     checkpoints/       see `composer.checkpoint`
     environment.json   the settings, and for each start the command line and the versions it ran with
+    scores.json        how good it became, for runs on the demo data
     blocks/            copies of the Python files that the graph names, in folders named by their SHA-256
 
 `environment.json` is written first: a folder that holds it belongs to a run, even if that was killed a moment later.
@@ -66,6 +67,10 @@ class RunFolder:
     @property
     def environment(self) -> Path:
         return self.path / "environment.json"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.json"
 
     @property
     def blocks(self) -> Path:

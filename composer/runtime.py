@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from composer.block import look_up
 from composer.clock import NUMBERS, Clock
-from composer.errors import ComposeError
 
 
 def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
@@ -44,13 +45,19 @@ def rows_of(batch: Mapping[str, Tensor]) -> Tensor:
     return next(iter(batch.values()))
 
 
-def old_weights(module: Any, *args: Any, **settings: Any) -> Any:
+def old_weights(module: nn.Module, *args: Any, **settings: Any) -> Any:
     """Call a network with copies of its parameters, so that a later gradient is the one at these weights."""
-    if inspect.ismethod(module):
-        raise ComposeError("an entry point cannot be kept and trained through after its network was stepped")
-    assert isinstance(module, nn.Module)
     copies = {k: p.clone() for k, p in module.named_parameters()}
     return torch.func.functional_call(module, copies, args, settings)
+
+
+def block_function(name: str, dtype: torch.dtype) -> Callable[..., Any]:
+    """The Python function of a block; one that makes numbers of its own (`dtype`) makes them as the program's are."""
+    block = look_up(name)
+    function: Callable[..., Any] = block.load()
+    if block.role in ("function", "loss") and "dtype" in parameters_of(function):
+        return partial(function, dtype=dtype)
+    return function
 
 
 _known: dict[Any, frozenset[str]] = {}

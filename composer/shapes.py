@@ -12,8 +12,9 @@ from typing import Any
 from composer.block import Block, look_up
 from composer.errors import ComposeError, Place, Problem
 from composer.fields import Field
-from composer.nodes import Graph, Network, Node, Wiring, reachable
-from composer.signature import UNKNOWN, Dim, Mismatch, Rows, Series, Several, Tensor, Type, match, parse_signature
+from composer.matching import match
+from composer.nodes import Graph, Network, Node, Wiring, reachable, tapped
+from composer.signature import UNKNOWN, Dim, Mismatch, Rows, Series, Several, Tensor, Type, parse_signature
 
 LARGEST_TENSOR = 2**33  # elements for one row of a batch; more is a slip of the pen
 
@@ -219,10 +220,6 @@ class Inference:
     def call(self, node: Node, args: Sequence[Type]) -> Type:
         network = self.graph.networks[node.target]
         if network.wiring is not None:
-            if node.entry == "features":
-                return Series(None, UNKNOWN)
-            if node.entry:
-                raise ComposeError(f"'{network.name}' has no entry '{node.entry}'", node.place, "call it directly")
             return self._wired(node, network, network.wiring, args)
         block = look_up(network.block)
         text = block.signature
@@ -267,7 +264,7 @@ class Inference:
         inner.types.update(zip(wiring.inputs, args, strict=True))
         known = self.bound.get(network.name)
         inner.bound = dict(known.layers) if known else {}
-        for one in reachable(list(wiring.outputs)):
+        for one in reachable(wiring.roots):
             if one not in inner.types:
                 if one.op == "layer":
                     inner.add_layer(one, wiring)
@@ -277,7 +274,9 @@ class Inference:
             raise ComposeError.together(inner.problems)
         if known is None:
             self.bound[network.name] = Bound({}, node.place, inner.bound, inner.types, tuple(args))
-        outputs = tuple(inner.types[o] for o in wiring.outputs)
+        outputs = tuple(inner.types[o] for o in _given(node, network.name, wiring))
+        if node.entry == "features":
+            return Series(outputs)
         return outputs[0] if len(outputs) == 1 else Several(outputs)
 
     def add_layer(self, node: Node, wiring: Wiring) -> None:
@@ -299,6 +298,22 @@ class Inference:
         except ComposeError as error:
             self.problems.extend(error.problems)
             self.types[node] = UNKNOWN
+
+
+def _given(node: Node, name: str, wiring: Wiring) -> Sequence[Node]:
+    """What a call of a wired network gives, by the entry point that it names."""
+    if node.entry in wiring.entries:
+        return wiring.entries[node.entry]
+    if node.entry == "features":
+        taps = node.setting("taps", *node.setting("*", [None])[:1])
+        try:
+            return tapped(wiring, taps)
+        except ComposeError as error:
+            raise ComposeError(f"{node.text}: {error.fact}", node.place, error.remedy) from None
+    if node.entry:
+        known = ", ".join(["features", *wiring.entries])
+        raise ComposeError(f"'{name}' has no entry '{node.entry}'", node.place, f"it has: {known}")
+    return wiring.outputs
 
 
 def _axis_word(axis: str) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 from composer.block import Block, Setting, catalogue, look_up
 from composer.errors import ComposeError
 
-ROLES = {"module": "networks and layers", "function": "functions", "loss": "losses", "draw": "draws", "state": "state"}
+ROLES = {
+    "module": "networks and layers",
+    "function": "functions",
+    "loss": "losses",
+    "draw": "draws",
+    "state": "state",
+    "collect": "what passes collect",
+}
 
 
 def block_table() -> str:
@@ -86,7 +93,9 @@ def _facts(block: Block) -> list[str]:
     facts = []
     if block.axes:
         facts.append(f"its first call binds {', '.join(block.axes)}")
-    if not block.per_sample:
+    if isinstance(block.per_sample, str):
+        facts.append(f"rows of a batch do not influence each other where {block.per_sample}")
+    elif not block.per_sample:
         facts.append("rows of a batch influence each other")
     if block.draws:
         facts.append("draws random numbers inside")

@@ -130,17 +130,20 @@ def _choose(program: Any, name: str | None) -> str:
 
 def _channels(program: Any, name: str) -> int:
     """How many channels the one picture has that the translation starts from."""
-    return int(_sizes(program, name)[0][1])
+    return int(picture_sizes(program, name)[0][1])
 
 
 def _enlargement(program: Any, name: str) -> tuple[Fraction, Fraction]:
     """By how much a translation is taller and wider than its picture, at the size the graph is trained with."""
-    own, result = _sizes(program, name)
+    own, result = picture_sizes(program, name)
     return Fraction(result[-2], own[-2]), Fraction(result[-1], own[-1])
 
 
-def _sizes(program: Any, name: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The sizes [b, c, h, w] of the picture a translation starts from and of its result."""
+def picture_sizes(program: Any, name: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The sizes [b, c, h, w] of the picture a translation starts from and of its result, as the graph is trained.
+
+    A ComposeError when it is not from one picture to one.
+    """
     needed = program.translator.needs(name)
     types = program.shaped.types
     own = next((types[node].dims for node in types if node.op == "input" and [node.target] == needed), None)

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
 from composer.errors import ComposeError, Place, Problem
+from composer.limits import MOST_PROBLEMS
 
 Scalar = str | int | float | bool | None
 Default = TypeVar("Default")
-
-MANY = 20  # a file with more problems than this is not reported further
-
 
 @dataclass(frozen=True)
 class Leaf:
@@ -147,7 +145,7 @@ class Problems(list[Problem]):
 
     def add(self, fact: str, place: Place | None = None, remedy: str = "") -> None:
         self.append(Problem(fact, place, remedy))
-        if len(self) >= MANY:
+        if len(self) >= MOST_PROBLEMS:
             self.raise_any()
 
     def raise_any(self) -> None:

@@ -6,61 +6,95 @@ import linecache
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from composer.block import look_up
 from composer.emit import identifier
 from composer.errors import ComposeError
-from composer.nodes import Node, Wiring, reachable
+from composer.nodes import Node, Wiring, reachable, tapped
+from composer.runtime import block_function
 
 
 class Wired(nn.Module):
-    """The wiring of one network, run by a generated `forward`.
+    """The wiring of one network, run by generated functions.
 
     `layers` holds the modules under the names that the YAML gives them (a chain: their numbers).
     """
 
     def __init__(self, name: str, wiring: Wiring, axes: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__()
-        self.wiring = wiring
+        self.name, self.wiring = name, wiring
         self.layers = nn.ModuleDict()
         for layer in wiring.layers.values():
             block = look_up(layer.block)
             sizes = [axes[layer.name][a] for a in block.axes]
             self.layers[layer.name] = block.load()(*sizes, **layer.settings)
-        text, functions = _source(wiring)
-        file = f"<network {name}>"
-        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        scope: dict[str, Any] = {key: look_up(block).load() for key, block in functions.items()}
-        exec(compile(text, file, "exec"), scope)  # the text is our own, made from checked nodes
-        self._run: Callable[..., Any] = scope["forward"]
+        self._functions: dict[tuple[str, torch.dtype], Callable[..., tuple[Any, ...]]] = {}
 
     def forward(self, *inputs: Any) -> Any:
-        return self._run(self.layers, *inputs)
+        return self._compute("", self.wiring.outputs, inputs)
 
-    def features(self, x: Tensor, taps: Sequence[int]) -> list[Tensor]:
-        """What the layers numbered `taps` (from 0, in the order of the chain) give; nothing after the last is run."""
-        order = [n for n in reachable(list(self.wiring.outputs)) if n.op in ("layer", "apply")]
-        if not taps or max(taps) >= len(order) or min(taps) < 0:
-            raise ComposeError(
-                f"taps {list(taps)} of a chain of {len(order)} layers", remedy="taps are numbered from 0"
-            )
-        found: list[Tensor] = []
-        for number in range(max(taps) + 1):
-            node = order[number]
-            x = self.layers[node.target](x) if node.op == "layer" else look_up(node.target).load()(x)
-            if number in taps:
-                found.append(x)
-        return found
+    def enter(self, entry: str, *inputs: Any) -> Any:
+        """Call one of the entry points that the YAML declares: only what it needs is run."""
+        return self._compute(entry, self.wiring.entries[entry], inputs)
+
+    def features(self, *given: Any, taps: Sequence[int | str] | None = None) -> list[Tensor]:
+        """What the layers `taps` give: numbers from 0 in the order of the chain, or names of values.
+
+        Only what they need is run. The taps stand behind the network's values, or are named.
+        """
+        *inputs, chosen = given if taps is None else (*given, taps)
+        found = self._compute(f"features {chosen}", tapped(self.wiring, chosen), tuple(inputs))
+        return list(found) if isinstance(found, tuple) else [found]
+
+    def part(self, name: str) -> list[nn.Parameter]:
+        """The parameters of the layers on the line `name` of the network (in a chain: of the link with this number)."""
+        own = [layer for key, layer in self.layers.items() if key == name or key.startswith(f"{name}_")]
+        return [p for layer in own for p in layer.parameters()]
+
+    def _compute(self, name: str, outputs: Sequence[Node], inputs: tuple[Any, ...]) -> Any:
+        first = next(iter(self.parameters()), None)
+        dtype = torch.get_default_dtype() if first is None else first.dtype
+        function = self._functions.get((name, dtype))
+        if function is None:
+            function = self._functions[name, dtype] = _compiled(f"<network {self.name} {name}>", self, outputs, dtype)
+        return function(self.layers, *inputs)
 
 
-def _source(wiring: Wiring) -> tuple[str, dict[str, str]]:
+def entry_point(network: nn.Module, entry: str) -> Callable[..., Any]:
+    """What a call of `network`, or of one of its entry points, calls."""
+    if isinstance(network, Wired) and entry in network.wiring.entries:
+        return lambda *inputs: network.enter(entry, *inputs)
+    return getattr(network, entry) if entry else network
+
+
+class Entry(nn.Module):
+    """A network as a call sees it, by one of its entry points, as a module whose weights can be replaced."""
+
+    def __init__(self, network: nn.Module, entry: str) -> None:
+        super().__init__()
+        self.network, self.entry = network, entry
+
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
+        return entry_point(self.network, self.entry)(*inputs, **settings)
+
+
+def _compiled(file: str, network: Wired, outputs: Sequence[Node], dtype: torch.dtype) -> Callable[..., Any]:
+    text, functions = _source(network.wiring, outputs)
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    scope: dict[str, Any] = {key: block_function(block, dtype) for key, block in functions.items()}
+    exec(compile(text, file, "exec"), scope)  # the text is our own, made from checked nodes
+    return scope["forward"]  # type: ignore[no-any-return]
+
+
+def _source(wiring: Wiring, outputs: Sequence[Node]) -> tuple[str, dict[str, str]]:
     names: dict[Node, str] = {}
     functions: dict[str, str] = {}
     lines: list[str] = []
     for number, node in enumerate(wiring.inputs):
         names[node] = f"x{number}"
-    for number, node in enumerate(reachable(list(wiring.outputs))):
+    for number, node in enumerate(reachable(list(outputs))):
         if node in names:
             continue
         args = [names[a] for a in node.args]
@@ -87,6 +121,6 @@ def _source(wiring: Wiring) -> tuple[str, dict[str, str]]:
                     "networks are made of layers and functions",
                 )
         lines.append(f"    {names[node]} = {text}  # {node.place.file}:{node.place.line}")
-    given = ", ".join(names[n] for n in wiring.outputs)
+    given = ", ".join(names[n] for n in outputs)
     head = f"def forward(layers, {', '.join(f'x{i}' for i in range(len(wiring.inputs)))}):"
     return "\n".join([head, *lines, f"    return {given}", ""]), functions

@@ -9,8 +9,8 @@ ahead of time).
 from __future__ import annotations
 
 from composer.data.dataset import Dataset, bind
-from composer.fields import KINDS, Field, Stream, check_streams
 from composer.data.folders import open_data
 from composer.data.source import Source
+from composer.fields import KINDS, Field, Stream, check_streams
 
 __all__ = ["KINDS", "Dataset", "Field", "Source", "Stream", "bind", "check_streams", "open_data"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from composer.data.batch import BatchMaker
 from composer.data.decode import listed
-from composer.fields import Stream, check_streams, shared_option
 from composer.data.files import FileSource
 from composer.data.order import make_order
 from composer.data.prepare import make_recipe
 from composer.data.source import Source
 from composer.errors import ComposeError
+from composer.fields import Stream, check_streams, shared_option
 
 if TYPE_CHECKING:
     import torch

@@ -78,10 +78,10 @@ STYLES: Mapping[str, Style] = {
         ),
         Paint(0.8, 0.72),
         {
-            "dark": Paint(0.8, 0.45),
-            "lit": Paint(0.55, 0.95),
+            "dark": Paint(0.8, 0.5),
+            "lit": Paint(0.65, 0.84),
             "lamp": Paint(fixed=(1.0, 0.86, 0.5)),
-            "rim": Paint(0.45, 0.95),
+            "rim": Paint(0.55, 0.92),
         },
     ),
 }

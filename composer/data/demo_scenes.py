@@ -38,13 +38,13 @@ class Place:
 # Kinds have places of their own, and far and near ones a height of their own. That is what tells an unpaired method
 # which colour of one style is which of the other: moving an object is harder for it than painting it another colour.
 PLACES = (
-    Place("balloon", 0.26, 0.85, 0.6, (0.16, 0.29)),
-    Place("balloon", 0.74, 0.85, 0.6, (0.16, 0.29)),
-    Place("tree", 0.18, 0.94, 0.35, (0.69, 0.9)),
+    Place("balloon", 0.26, 0.85, 0.6, (0.165, 0.28)),
+    Place("balloon", 0.74, 0.85, 0.6, (0.165, 0.28)),
+    Place("tree", 0.2, 0.94, 0.35, (0.69, 0.9)),
     Place("house", 0.5, 0.94, 0.65, (0.69, 0.9)),
-    Place("tree", 0.82, 0.94, 0.35, (0.69, 0.9)),
+    Place("tree", 0.8, 0.94, 0.35, (0.69, 0.9)),
 )
-RADII = (0.115, 0.16)  # half the width of a far and of a near object
+RADII = (0.125, 0.17)  # half the width of a far and of a near object
 HORIZONS = (0.52, 0.74)  # of the far and of the near hill
 
 
@@ -159,7 +159,7 @@ def _balloon(x: Floats, y: Floats, r: float) -> Outline:
 def _house(x: Floats, y: Floats, r: float) -> Outline:
     wall = _box(x, y + 0.56 * r, 0.84 * r, 0.56 * r)
     roof = _triangle(x, y + 1.0 * r, 1.1 * r, 0.85 * r)
-    windows = _box(np.abs(x) - 0.38 * r, y + 0.5 * r, 0.2 * r, 0.22 * r)
+    windows = _box(np.asarray(np.abs(x) - 0.38 * r, np.float32), y + 0.5 * r, 0.2 * r, 0.22 * r)
     return Outline(np.minimum(wall, roof), {"dark": roof, "lamp": windows})
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +87,11 @@ class DemoTest:
     night: Floats
     tone: npt.NDArray[np.int64]
 
+    @cached_property
+    def controls(self) -> tuple[float, float]:
+        """Errors of the best constant picture and of the best colour map."""
+        return distance(best_constant(self), self.night), distance(best_colour_map(self), self.night)
+
 
 def demo_test(size: int, *, seed: int = 0, count: int = 64) -> DemoTest:
     """The first `count` test scenes. They belong to no training split, whatever its seed and length."""
@@ -100,10 +106,10 @@ def demo_test(size: int, *, seed: int = 0, count: int = 64) -> DemoTest:
 
 
 def demo_scores(predict: Predict, size: int, *, seed: int = 0, count: int = 64) -> DemoScores:
-    """Score `predict`, which turns day pictures `[b, 3, size, size]` in [-1, 1] into night pictures of the same form."""
+    """Score `predict`, which turns day pictures `[b, 3, size, size]` in [-1, 1] into night pictures."""
     test = demo_test(size, seed=seed, count=count)
     with torch.no_grad():
-        batches = torch.from_numpy(test.day).split(BATCH)
+        batches = torch.split(torch.from_numpy(test.day), BATCH)
         made = torch.cat([predict(batch).detach().to("cpu", torch.float32) for batch in batches]).numpy()
     return score(made, test)
 
@@ -115,8 +121,8 @@ def score(made: Floats, test: DemoTest) -> DemoScores:
     found, true = read != 0, test.tone > 0
     return DemoScores(
         error=distance(made, test.night),
-        constant=distance(best_constant(test), test.night),
-        colour_map=distance(best_colour_map(test), test.night),
+        constant=test.controls[0],
+        colour_map=test.controls[1],
         right_colour=float((read == test.tone)[readable].mean()),
         mask_iou=float((found & true).sum() / (found | true).sum()),
         count=len(made),
@@ -133,7 +139,7 @@ def best_constant(test: DemoTest) -> Floats:
     return np.asarray(np.median(test.night, axis=0, keepdims=True), np.float32)
 
 
-def best_colour_map(test: DemoTest, steps: int = 20) -> Floats:
+def best_colour_map(test: DemoTest, steps: int = 12) -> Floats:
     """The day pictures through the affine map of colours with the smallest error: `[n, 3, size, size]`.
 
     Least absolute differences by least squares whose weights are the inverse of the last differences.
@@ -161,7 +167,7 @@ def read_tones(images: Floats) -> npt.NDArray[np.int64]:
     pixels = (images.transpose(0, 2, 3, 1) + 1) / 2
     # |p - c|^2 without |p|^2, which is the same for all colours.
     distances = (colours**2).sum(axis=1) - 2 * (pixels @ colours.T)
-    return names[distances.argmin(axis=-1)]
+    return np.asarray(names[distances.argmin(axis=-1)], np.int64)
 
 
 def _images(pictures: list[npt.NDArray[np.uint8]]) -> Floats:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from composer.data.dataset import Dataset, bind
 from composer.data.decode import SUFFIXES, listed, shown
-from composer.fields import Stream, check_streams, fields_of, find_image
 from composer.data.files import Column, FileSource, examine, list_images, match_stems
 from composer.data.layouts import (
     TEST,
@@ -24,6 +23,7 @@ from composer.data.layouts import (
     short_names,
 )
 from composer.errors import ComposeError, Problem
+from composer.fields import Stream, check_streams, fields_of, find_image
 
 DIRECTIONS = {"a2b": False, "atob": False, "b2a": True, "btoa": True}
 

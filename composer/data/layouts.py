@@ -15,9 +15,9 @@ from pathlib import Path
 from string import ascii_uppercase
 
 from composer.data.decode import Unreadable, listed, probe, shown
-from composer.fields import Field, Stream, fields_of, short_name
 from composer.data.files import list_folders, list_images
 from composer.errors import ComposeError
+from composer.fields import Field, Stream, fields_of, short_name
 
 TRAIN = ("train",)
 TEST = ("test", "val", "valid", "validation")

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from composer.fields import Stream, load_size, shared_option
 from composer.data.source import Array, Pixels
 from composer.errors import ComposeError
+from composer.fields import Stream, load_size, shared_option
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ class Names:
             t.name for p in self.graph.phases if self.phases.label(p.name) == label for t in p.terms
             if t.place == term.place and split_name(t.name)[0] == base
         ]
-        found = Families(dict.fromkeys(names), {}, self.known, apart=frozenset({base} if self.expand else ()))[term.name]
+        apart = frozenset({base} if self.expand else ())
+        found = Families(dict.fromkeys(names), {}, self.known, apart=apart)[term.name]
         if self.expand or found.variables or len(set(names)) == 1:
             return found
         return Family(base, base, (), tuple(dict.fromkeys(names)))
@@ -173,12 +174,12 @@ class Folding:
     def add_term(self, phase: Phase, term: Term) -> None:
         family = self.names.term(phase, term)
         number = self.names.phase_number(phase.name)
-        key = ("term", number, family.label, term if self.expand else self.form(term.loss))
+        key = ("term", number, family.label, term if self.expand else term.place)  # a line of the phase is one box
         found = self.formulas.of_term(term)
         unit = self.unit(key, "term", term, term.name)
         unit.phase = number
         unit.texts[found.text] = None
-        self.connect(found.leaves, key, term, [])
+        self.connect(found.leaves, key, term, [], phase.name)
 
     def unit(self, key: Any, kind: str, member: Node | Term, name: str) -> Unit:
         unit = self.units.setdefault(key, Unit(kind))
@@ -186,16 +187,19 @@ class Folding:
         unit.names[name] = None
         return unit
 
-    def connect(self, leaves: Iterable[Leaf], head: Any, member: Node | Term, path: list[Node]) -> None:
+    def connect(
+        self, leaves: Iterable[Leaf], head: Any, member: Node | Term, path: list[Node], phase: str | None = None
+    ) -> None:
         for leaf, between in leaves:
-            link = self.link(self.key(leaf), head, [leaf, *between, *path])
+            link = self.link(self.key(leaf), head, [leaf, *between, *path], phase)
             if self.names.of(leaf):
                 link.used[member, self.names.of(leaf)] = None
 
-    def link(self, tail: Any, head: Any, path: Sequence[Node]) -> Link:
+    def link(self, tail: Any, head: Any, path: Sequence[Node], only: str | None = None) -> Link:
+        """An arrow along the nodes of `path`; gradients flow in every phase, or in one only (to a term)."""
         link = self.links.setdefault((tail, head), Link())
         for phase, live in self.flows.items():
-            if all(node in live for node in path):
+            if only in (None, phase) and all(node in live for node in path):
                 link.phases.add(self.names.phase_number(phase))
         return link
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from composer.drawing.families import split_name
+from composer.drawing.style import MINUS, TIMES
 from composer.nodes import Graph, Node, Term
 
 LONGEST = 26  # characters of a formula in a box
 FUNCTIONS = ("arith", "apply", "grad", "state", "collected")
-_SYMBOLS = {"-": "−", "*": "×", "neg": "−"}
+_SYMBOLS = {"-": MINUS, "*": TIMES, "neg": MINUS}
 
 Leaf = tuple[Node, list[Node]]  # what a formula is over, and the nodes between it and the result
 
@@ -65,7 +66,7 @@ class Formulas:
         return self._below(node)
 
     def _below(self, node: Node) -> list[Leaf]:
-        found = {}
+        found: dict[Node, Leaf] = {}
         for arg in [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]:
             for leaf, between in self.leaves(arg):
                 found.setdefault(leaf, (leaf, [*between, node]))
@@ -76,23 +77,23 @@ class Formulas:
         return Formula(shortened(self.text(node)), self._below(node))
 
     def of_term(self, term: Term) -> Formula:
-        """`100 × l1` over what the loss compares."""
+        """100 times l1, over what the loss compares."""
         loss = term.loss
         if self.named(loss) or loss.op == "call" or (self.elided(loss)):
             return Formula(self.weight(term.weight), self.leaves(loss))
         text = self.text(loss)
         base = split_name(term.name)[0]
-        words = [v for _, v in loss.settings if isinstance(v, str) and v not in (base, "mean")] if loss.op == "apply" else []
-        if words:
+        words = [v for _, v in loss.settings if isinstance(v, str) and v not in (base, "mean")]
+        if words and loss.op == "apply":
             text += " " + ", ".join(words)
         weight = self.weight(term.weight)
-        return Formula(shortened(f"{weight} × {text}" if weight else text, 40), self._below(loss))
+        return Formula(shortened(f"{weight} {TIMES} {text}" if weight else text, 48), self._below(loss))
 
     def weight(self, node: Node) -> str:
         if node.op == "number":
             value = float(node.setting("value"))
-            return "" if value == 1 else f"{value:g}".replace("-", "−")
-        return shortened(node.text)
+            return "" if value == 1 else f"{value:g}".replace("-", MINUS)
+        return shortened(node.text.replace("clock.", "").replace("-1 * ", MINUS).replace(" * ", f" {TIMES} "), 36)
 
     # -- its text -----------------------------------------------------------------------------------------------
 
@@ -129,7 +130,7 @@ class Formulas:
         if self.absorbed(node):
             text = self._written(node) if node.op == "arith" else self.text(node)
             return f"({text})" if node.op == "arith" and node.target in ("+", "-") else text
-        if node.op == "call":
+        if node.op == "call" and not self.named(node):
             return split_name(node.target)[0]
         return split_name(self.graph.name_of(node))[0]
 

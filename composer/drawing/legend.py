@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 
 from composer.drawing.scene import PhaseKey, Scene
-from composer.drawing.style import GREY, PALE, SMALL, TEXT, font, ink_on, phase_colour, text_width, tint
+from composer.drawing.style import GREY, PALE, SMALL, TEXT, TIMES, font, ink_on, phase_colour, text_width, tint
 
 ACROSS = 3  # signs on a line
 
@@ -33,11 +33,13 @@ def _phase(number: int, phase: PhaseKey, characters: int) -> str:
 
 
 def _signs(scene: Scene) -> Iterable[tuple[str, str]]:
-    """Signs, as cells, and their meanings."""
+    """Signs, as cells, and their meanings; a picture without phases (the inside of a network) needs none."""
+    if not scene.phases:
+        return
     kinds = {box.kind for box in scene.boxes}
     marks = {mark for box in scene.boxes for mark in box.marks}
-    colours = [phase_colour(number) for number in range(len(scene.phases))] or [GREY]
-    if "network" in kinds and scene.phases:
+    colours = [phase_colour(number) for number in range(len(scene.phases))]
+    if "network" in kinds:
         yield _swatch("G", colours[0], tint(colours[0], 0.22), bold=True), "network and its parameters"
     if "again" in marks:
         yield _swatch("G", colours[0], "white", bold=True), "the same network again"
@@ -49,11 +51,10 @@ def _signs(scene: Scene) -> Iterable[tuple[str, str]]:
     if "draw" in kinds:
         yield f"<TD>{font('n ~', italic=True)}</TD>", "random draw"
     if "term" in kinds:
-        yield _swatch("l", colours[0], colours[0], bold=True), "term: weight × loss"
-    if scene.phases:
-        line = "".join(font("——" if len(colours) > 1 else "———", colour=colour, bold=True) for colour in colours[:2])
-        yield f"<TD>{line}</TD>", "gradients flow, in the phase's colour"
-        yield f"<TD>{font('- - - -', colour=GREY)}</TD>", "no gradient flows"
+        yield _swatch("l", colours[0], colours[0], bold=True), f"term: weight {TIMES} loss"
+    line = "".join(font("——" if len(colours) > 1 else "———", colour=colour, bold=True) for colour in colours[:2])
+    yield f"<TD>{line}</TD>", "gradients flow, in the phase's colour"
+    yield f"<TD>{font('- - - -', colour=GREY)}</TD>", "no gradient flows"
 
 
 # No cell has a STYLE: writing rounded or dashed cells of a label as JSON crashes some releases of Graphviz.

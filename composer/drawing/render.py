@@ -44,9 +44,8 @@ def render(dot: str, format: str) -> bytes:
         try:
             done = _run([*command, first, *options], dot)
         except subprocess.TimeoutExpired:
-            raise ComposeError(
-                f"the layout takes longer than {LONGEST:.0f} s", remedy="the picture is too large: draw it without --expand"
-            ) from None
+            fact = f"the layout takes longer than {LONGEST:.0f} s"
+            raise ComposeError(fact, remedy="the picture is too large: draw it without --expand") from None
         except OSError as error:
             problems.append(f"{name}: {error.strerror or error}")
             continue
@@ -55,7 +54,8 @@ def render(dot: str, format: str) -> bytes:
         said = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
         problems.append(f"{name}: {said[-1] if said else f'ended with status {done.returncode}'}")
     if problems:
-        raise ComposeError(f"Graphviz could not draw the picture ({'; '.join(problems)})", remedy="write the DOT: -o x.dot")
+        fact = f"Graphviz could not draw the picture ({'; '.join(problems)})"
+        raise ComposeError(fact, remedy="write the DOT: -o x.dot")
     raise ComposeError(
         "there is no Graphviz to draw with",
         remedy="install Graphviz (its program is `dot`) or `pip install pygraphviz`; -o x.dot needs neither",

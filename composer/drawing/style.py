@@ -5,10 +5,13 @@ from __future__ import annotations
 FONT = "Helvetica,Arial,sans-serif"
 TEXT, SMALL = 10.0, 9.0  # points; nothing is smaller
 
+TIMES, MINUS, TO = "\u00d7", "\u2212", "\u2013"  # signs of print, by name because they look like others
+
 INK, GREY, PALE = "#1a1a1a", "#5f5f5f", "#f2f2f2"
 
-# The Okabe-Ito colours, in an order (and two of them darkened) in which neighbours differ in lightness too.
-PHASES = ("#0072B2", "#E69F00", "#004D38", "#CC79A7", "#7A3300", "#F0E442", "#56B4E9", "#009E73")
+# Okabe-Ito colours: blue and orange, then the others darkened so that all eight are at least 7.5 apart in CIE
+# lightness (46, 71, 28, 85, 55, 37, 63, 20) and stay apart in greyscale.
+PHASES = ("#0072B2", "#E69F00", "#004C38", "#E4D83F", "#B56B94", "#903F00", "#4CA0CE", "#442837")
 
 
 def phase_colour(number: int) -> str:
@@ -36,7 +39,7 @@ def ink_on(colour: str) -> str:
     return "#ffffff" if lightness(colour) < 60 else "#000000"
 
 
-_NARROW, _WIDE = "iljtfIr.,:;|![]()' ", "mwMW@%×∈"
+_NARROW, _WIDE = "iljtfIr.,:;|![]()' ", f"mwMW@%∈{TIMES}"
 
 
 def text_width(text: str, size: float) -> float:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from composer.block import look_up
 from composer.blocks.random import drawing
@@ -28,7 +28,9 @@ from composer.nodes import Graph, Node, Phase
 from composer.nodes import Term as TermNode
 from composer.program import Program, Term
 from composer.randomness import Draws, InsideDraws, StateDraws
+from composer.runtime import block_function
 from composer.testing.stepping import Stepper
+from composer.wired import Entry
 
 Batch = Mapping[str, Tensor]
 
@@ -85,6 +87,9 @@ class Interpreter:
         self.draws = Draws(program.seed, 0, program.device, program.dtype)
         self.iteration = 0
         self.calls = dict.fromkeys(self.networks, 0)
+        # What was found out about nodes; it does not change.
+        self.leading: dict[tuple[Node, frozenset[str]], bool] = {}
+        self.depending: dict[Node, frozenset[str]] = {}
 
     # -- an iteration -------------------------------------------------------------------------------------------
 
@@ -166,27 +171,33 @@ class Interpreter:
 
     def leads_to(self, node: Node, networks: frozenset[str]) -> bool:
         """Whether a gradient of `node` flows into the weights of one of `networks`."""
-        if node.op in ("stop", "state", "draw", "input", "number", "clock", "collected"):
-            return False
-        if node.op == "call" and not node.average and node.target in networks:
-            return True
-        return any(self.leads_to(a, networks) for a in node.args)
+        if (node, networks) not in self.leading:
+            if node.op in ("stop", "state", "draw", "input", "number", "clock", "collected"):
+                found = False
+            elif node.op == "call" and not node.average and node.target in networks:
+                found = True
+            else:
+                found = any(self.leads_to(a, networks) for a in node.args)
+            self.leading[node, networks] = found
+        return self.leading[node, networks]
 
-    def note_trained(self, node: Node, networks: frozenset[str]) -> None:
+    def note_trained(self, loss: Node, networks: frozenset[str]) -> None:
         """Collect the values that this run trains through, from a loss down, and the networks that it reaches."""
-        if self.leads_to(node, networks):
-            self.trained_through.add(node)
-            if node.op == "call" and not node.average and node.target in networks:
-                self.reached.add(node.target)
-            for a in node.args:
-                self.note_trained(a, networks)
+        found = [loss]
+        for node in found:
+            if self.leads_to(node, networks):
+                self.trained_through.add(node)
+                if node.op == "call" and not node.average and node.target in networks:
+                    self.reached.add(node.target)
+                found += [a for a in node.args if a not in found]
 
-    def note_fed(self, result: Result, networks: frozenset[str]) -> None:
+    def note_fed(self, loss: Result, networks: frozenset[str]) -> None:
         """Remember which evaluations fed the backward pass of this run."""
-        if self.leads_to(result.node, networks):
-            result.fed = True
-            for a in result.args:
-                self.note_fed(a, networks)
+        found = [loss]
+        for result in found:
+            if self.leads_to(result.node, networks):
+                result.fed = True
+                found += [a for a in result.args if a not in found]
 
     # -- which results are valid --------------------------------------------------------------------------------
 
@@ -200,11 +211,13 @@ class Interpreter:
 
     def depends_on(self, node: Node) -> frozenset[str]:
         """The networks a result depends on; not through kept values and state, nor what a draw takes its shape from."""
-        found = frozenset([node.target]) if node.op == "call" and not node.average else frozenset[str]()
-        for below in node.args:
-            if not self.is_kept(below):
-                found |= self.depends_on(below)
-        return found
+        if node not in self.depending:
+            found = frozenset([node.target]) if node.op == "call" and not node.average else frozenset[str]()
+            for argument in node.args:
+                if not self.is_kept(argument):
+                    found |= self.depends_on(argument)
+            self.depending[node] = found
+        return self.depending[node]
 
     def from_phase_values(self, node: Node) -> bool:
         """A value of lifetime `phase`, or one that depends on such a value: new in every run of a phase."""
@@ -284,7 +297,7 @@ class Interpreter:
                     return constant(self.states[node.name](args[0].detach(), draws=source))
             case "call":
                 return self.call(result, args, settings)
-        return look_up(node.target).load()(*args, **settings)
+        return block_function(node.target, self.dtype)(*args, **settings)
 
     def draw(self, node: Node, args: list[Any], settings: dict[str, Any]) -> Tensor:
         """Rule 2 of the language: a generator of its own from (seed, iteration, run, name)."""
@@ -327,17 +340,6 @@ class Interpreter:
             for name, module in modules.items():
                 found |= {f"{kind}/{name}/{k}": v.detach().clone() for k, v in module.state_dict().items()}
         return found | self.stepper.state()
-
-
-class Entry(nn.Module):
-    """A network as it is called: itself, or one of its other entry points."""
-
-    def __init__(self, network: nn.Module, entry: str) -> None:
-        super().__init__()
-        self.network, self.entry = network, entry
-
-    def forward(self, *args: Any, **settings: Any) -> Any:
-        return getattr(self.network, self.entry or "forward")(*args, **settings)
 
 
 def below(result: Result) -> list[Result]:

@@ -207,7 +207,7 @@ def add_optimizers(world: World) -> dict[str, Any]:
         {"adamw": {"lr": 0.01, "eps": 1e-3, "weight_decay": 0.1}},
     ]
     more: list[dict[str, Any]] = [
-        {}, {"clip_norm": 0.1}, {"clip_value": 0.01}, {"clip_weights": 0.3}, {"weight_decay": 0.1}, {"restart": 2},
+        {}, {"clip_norm": 0.1}, {"clip_value": 0.01}, {"clip_weights": 0.9}, {"weight_decay": 0.1}, {"restart": 2},
         {"learning_rate": "linear(1, 0.1, over=3)"},
     ]  # fmt: skip
     groups = {"default": {**world.choose(kinds), **world.choose(more)}}

@@ -254,9 +254,6 @@ def classify(case: Case, mapping: Resolved) -> Uses:
             fed.add(name)
         else:
             unknown.append(name)
-    for name in [n for n in case.arrays if n.startswith("final/")]:
-        if f"init/{name.removeprefix('final/')}" not in case.arrays:
-            unknown.append(name)
     if unknown:
         more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
         raise ComposeError(f"the mapping does not know {', '.join(unknown[:8])}{more}")

@@ -41,13 +41,15 @@ def falsify_compared(name: str, array: np.ndarray) -> np.ndarray:
 def falsify_fed(array: np.ndarray, numbers: bool = False) -> np.ndarray:
     """`array` with every element moved, by amounts that differ: what follows may not care for shifts and scales.
 
-    Single draws (`numbers`) go to the other side of 1/2, or become none where they are whole numbers; a mask becomes
-    its opposite; other whole numbers grow by one.
+    Single draws (`numbers`) go to the other side of 1/2; of whole numbers all become none, or some where there were
+    none. A mask becomes its opposite; other whole numbers grow by one.
     """
     if numbers:
         if not array.size:
             return np.array([0.75 if np.issubdtype(array.dtype, np.floating) else 0], array.dtype)
-        return 1 - array if np.issubdtype(array.dtype, np.floating) else np.where(array < 0, 0, -1).astype(array.dtype)
+        if np.issubdtype(array.dtype, np.floating):
+            return 1 - array
+        return np.full_like(array, -1 if (array >= 0).any() else 0)
     if not np.issubdtype(array.dtype, np.floating):
         return 1 - array if array.size > 1 and set(np.unique(array)) <= {0, 1} else array + 1
     pattern = np.cos(np.arange(array.size, dtype=np.float64)).reshape(array.shape)

@@ -1,0 +1,87 @@
+"""What labels do: choose parts of a value, look rows up in a table, average over segments, pick a head."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from composer.block import Range, block
+from composer.blocks.layers import LinearLayer, Positive
+
+Natural = Annotated[int, Range(0, None)]
+
+
+@block("x[b k ...], label[b] -> x[b ...]")
+def choose(x: Tensor, label: Tensor) -> Tensor:
+    """Of each row the part that its label says, counted from 0: row i gives x[i, label[i]].
+
+    Shapes: [b k ...] and [b] whole numbers 0 to k - 1 -> [b ...]; ranges kept. With scores for k classes it gives the
+    score of the row's own class.
+    """
+    return x[torch.arange(x.shape[0], device=x.device), label]
+
+
+@block("code[b c], label[b] -> code[b {out}]", name="linear_by_label")
+class LinearByLabel(nn.Module):
+    """An affine map of each row, one for each class, then an activation: a head that the row's label picks.
+
+    Several of them after each other are branches that share nothing. Shapes: [b c] and [b] whole numbers 0 to
+    classes - 1 -> [b out]. Ranges: any. Rows of a class that is not in the batch get a gradient of 0.
+    Source: StarGAN v2: Diverse Image Synthesis for Multiple Domains (arXiv:1912.01865), appendix F.
+    """
+
+    def __init__(self, c: int, *, classes: Positive, out: Positive, activation: str = "none") -> None:
+        super().__init__()
+        self.heads = nn.ModuleList([LinearLayer(c, out=out, activation=activation) for _ in range(classes)])
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        return choose(torch.stack([head(x) for head in self.heads], 1), label)  # type: ignore[no-any-return]
+
+
+@block("x[b k ...] -> label[b ...]")
+def labels_like(x: Tensor, value: Natural) -> Tensor:
+    """The same class for every row and pixel of scores `x`. Shapes: [b k ...] -> [b ...] whole numbers.
+
+    A number where a block needs a label means this: cross_entropy(D(x), 2).
+    """
+    return torch.full((x.shape[0], *x.shape[2:]), value, dtype=torch.int64, device=x.device)
+
+
+@block("x[n c], label[b ...] -> x[b c ...]", per_sample=False)
+def paint(table: Tensor, label: Tensor) -> Tensor:
+    """At every pixel the row of a table that its label says. Shapes: [n c] and [b ...] whole numbers 0 to n - 1
+    -> [b c ...]; ranges kept."""
+    return table[label].movedim(-1, 1)
+
+
+@block("ids[b ...] -> label[b ...]")
+def class_of(ids: Tensor, per: Positive = 1000) -> Tensor:
+    """The class of an instance: an id from `per` on is its class times `per` and a number; one below is the class.
+
+    Shapes alike, whole numbers. Source: the instance ids of the Cityscapes data set (arXiv:1604.01685).
+    """
+    return torch.where(ids < per, ids, torch.div(ids, per, rounding_mode="floor"))
+
+
+@block("x[b c h w], ids[b h w] -> x[b c h w]")
+def segment_mean(x: Tensor, ids: Tensor) -> Tensor:
+    """In each image, every channel replaced by its mean over the pixels with the same id.
+
+    Gradients flow through the means. Shapes: [b c h w] and [b h w] whole numbers from 0 -> [b c h w]; ranges kept.
+    Source: High-Resolution Image Synthesis with Conditional GANs (arXiv:1711.11585), section 3.4.
+    """
+    b, c = x.shape[:2]
+    values, number = x.flatten(2).transpose(1, 2).flatten(0, 1), segments(ids).flatten()
+    sums = torch.zeros(values.shape, dtype=x.dtype, device=x.device).index_add(0, number, values)
+    sizes = torch.zeros(values.shape[0], dtype=x.dtype, device=x.device)
+    sizes = sizes.index_add(0, number, torch.ones_like(values[:, 0]))
+    means = (sums / sizes.clamp(min=1)[:, None])[number]
+    return means.view(b, -1, c).transpose(1, 2).view(x.shape)
+
+
+def segments(ids: Tensor) -> Tensor:
+    """A number for each pair of image and id, the same for all its pixels, from 0 on. Shapes: [b h w] -> [b h w]."""
+    first = torch.arange(ids.shape[0], device=ids.device) * (int(ids.max()) + 1)
+    return torch.unique(first.view(-1, *[1] * (ids.dim() - 1)) + ids, return_inverse=True)[1]

@@ -1,0 +1,168 @@
+"""The built-in demo data: landscapes made up on the spot, for graphs that are run without `--data`.
+
+The first domain of a graph gets the first style, day; the second gets night. Streams that a graph keeps apart show
+different scenes, so nothing in them is paired; the fields of one stream show the same scene. In the test part all
+streams show the same scenes, row by row, so the truth of every translation is known.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from composer.data.dataset import Dataset, bind
+from composer.data.demo_paint import STYLES, Bytes, paint
+from composer.data.demo_scenes import make_scene
+from composer.data.source import Array
+from composer.errors import ComposeError, Problem
+from composer.fields import Field, Stream, short_name
+from composer.files import explain
+
+TRAIN_ROWS = 512
+TEST_ROWS = 64
+TEST = "test"
+_OWN_DATA = "give your own pictures with --data"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A picture of a row. Without a style of its own it takes that of the row's label."""
+
+    name: str
+    channels: int
+    size: int
+    style: str | None
+
+
+@dataclass(frozen=True)
+class DemoSource:
+    """The rows of one stream (see `composer.data.source.Source`). Row i shows scene i of `split`."""
+
+    columns: tuple[Column, ...]
+    labels: tuple[tuple[str, int], ...]  # name and number of classes; row i has class i modulo that number
+    split: str
+    rows: int
+    seed: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def row(self, index: int) -> Mapping[str, Array]:
+        """Pictures uint8 `[size, size, channels]`, labels int64 `[]`."""
+        scene = make_scene(self.seed, self.split, index)
+        result: dict[str, Array] = {name: np.array(index % classes, np.int64) for name, classes in self.labels}
+        own = list(STYLES)[index % self.labels[0][1]] if self.labels else ""
+        for column in self.columns:
+            result[column.name] = with_channels(paint(scene, column.size, column.style or own), column.channels)
+        return result
+
+    def describe(self) -> str:
+        """`512 made-up landscapes (day, night)`."""
+        styles = [column.style for column in self.columns if column.style]
+        styles += list(STYLES)[: self.labels[0][1]] if self.labels else []
+        return f"{self.rows} made-up landscapes ({', '.join(dict.fromkeys(styles))})"
+
+
+def demo_dataset(streams: Sequence[Stream], *, seed: int = 0) -> Dataset:
+    """Demo data for the streams of a graph, with its test part in `held_out`.
+
+    Pictures are painted at the size that the graph trains at: `load`, `crop` and `flip` of the fields are set aside.
+    Raises ComposeError where a graph asks for more than there is.
+    """
+    styles = demo_styles(streams)
+    kept = [_as_painted(stream) for stream in streams]
+    train = {stream.name: _source(stream, styles, f"train {stream.name}", TRAIN_ROWS, seed) for stream in kept}
+    test = {stream.name: _source(stream, styles, TEST, TEST_ROWS, seed) for stream in kept}
+    return bind(kept, train, seed=seed, held_out=test)
+
+
+def demo_styles(streams: Sequence[Stream]) -> dict[str, str]:
+    """The style of each image field by name; none for a field whose row has a label, which chooses the style.
+
+    Fields whose names end alike (`x[a]` and `a`) are of one domain and so of one style.
+    """
+    problems: list[Problem] = []
+    chosen: dict[str, str] = {}
+    domains: dict[str, str] = {}
+    styles = list(STYLES)
+    for stream in streams:
+        labelled = any(column.kind == "label" for column in stream.fields)
+        for column in stream.fields:
+            if column.kind == "label":
+                if column.args[0] > len(styles):
+                    fact = f"'{column.name}' has {column.args[0]} classes and the demo data {len(styles)} styles"
+                    problems.append(Problem(fact, column.place, _OWN_DATA))
+            elif column.kind != "image":
+                fact = f"the demo data has no {column.kind} for '{column.name}'"
+                problems.append(Problem(fact, column.place, _OWN_DATA))
+            elif not labelled:
+                domain = short_name(column.name)
+                if domain not in domains and len(domains) == len(styles):
+                    fact = f"'{column.name}' is one domain too many for the demo data, which has {', '.join(styles)}"
+                    problems.append(Problem(fact, column.place, _OWN_DATA))
+                    continue
+                chosen[column.name] = domains.setdefault(domain, styles[len(domains) % len(styles)])
+    if problems:
+        raise ComposeError.together(problems)
+    return chosen
+
+
+def with_channels(pixels: Bytes, channels: int) -> Bytes:
+    """RGB pixels `[h, w, 3]` as 1 (luminance), 2 (and opacity), 3 or 4 (RGB and opacity) channels."""
+    if channels == 3:
+        return pixels
+    picture = Image.fromarray(pixels).convert({1: "L", 2: "LA", 4: "RGBA"}[channels])
+    return np.asarray(picture, np.uint8).reshape(*pixels.shape[:2], channels)
+
+
+def write_demo(folder: str | os.PathLike[str], *, size: int = 64, seed: int = 0) -> dict[str, int]:
+    """Write the demo data as PNG files and return how many each folder holds.
+
+    `trainA` and `trainB` are the unpaired training pictures of a graph with the streams `domain[a]` and `domain[b]`;
+    pictures of the same name in `testA` and `testB` show the same scene. Raises ComposeError.
+    """
+    streams = [Stream(f"domain[{d}]", (Field(f"x[{d}]", "image", (3, size, size)),)) for d in "ab"]
+    train = demo_dataset(streams, seed=seed)
+    test = train.held_out or train
+    counts = {}
+    try:
+        root = Path(folder)
+        root.mkdir(parents=True, exist_ok=True)
+        if any(root.iterdir()):
+            raise ComposeError(f"'{root}' is not empty", remedy="name a new folder")
+        for part, data in (("train", train), ("test", test)):
+            for stream in streams:
+                source = data.sources[stream.name]
+                place = root / (part + short_name(stream.name).upper())
+                place.mkdir()
+                for index in range(len(source)):
+                    pixels = source.row(index)[stream.fields[0].name]
+                    Image.fromarray(pixels).save(place / f"{index:03d}.png")
+                counts[place.name] = len(source)
+    except OSError as error:
+        raise explain(error) from None
+    return counts
+
+
+def _as_painted(stream: Stream) -> Stream:
+    """The stream without what changes pictures on their way: they are painted as they are wanted."""
+    fields = []
+    for column in stream.fields:
+        options = {name: value for name, value in column.options.items() if name not in ("load", "resize", "crop")}
+        fields.append(replace(column, options={**options, "flip": 0.0} if column.kind == "image" else options))
+    return replace(stream, fields=tuple(fields))
+
+
+def _source(stream: Stream, styles: Mapping[str, str], split: str, rows: int, seed: int) -> DemoSource:
+    columns = tuple(
+        Column(column.name, column.args[0], max(column.args[1:]), styles.get(column.name))
+        for column in stream.fields
+        if column.kind == "image"
+    )
+    labels = tuple((column.name, column.args[0]) for column in stream.fields if column.kind == "label")
+    return DemoSource(columns, labels, split, rows, seed)

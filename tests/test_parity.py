@@ -1,0 +1,271 @@
+"""`tools/parity.py` on recorded traces: those of the authors' code where they are at hand, and loops written by hand.
+
+The folder of the authors' traces lies beside the repository (../shared/parity). The loops in `recorders` share nothing
+with the compiler and the blocks; they record options that no trace of the authors' code has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from recorders import latent, paired, shared, unpaired
+
+import composer
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import parity
+from parity_parts.mapping import MethodMapping
+from parity_parts.replay import build, modules_of
+from parity_parts.report import Report, check_case
+
+MAPPINGS = ROOT / "tests" / "parity"
+BY_HAND = MAPPINGS / "cases" / "pix2pix" / "by_hand"
+AUTHORS = ROOT.parent / "shared" / "parity"
+METHODS = sorted(path.stem for path in MAPPINGS.glob("*.yaml"))
+CASES = [BY_HAND, *(folder for m in METHODS for folder in sorted((AUTHORS / m).glob("*")) if folder.is_dir())]
+
+PAIRED = {
+    "plain": {},
+    "pixel": {"netD": "pixel", "norm": "instance", "gan_mode": "lsgan", "direction": "BtoA", "input_nc": 1},
+    "dropout": {"netG": "unet_d6", "crop_size": 64, "no_dropout": False, "netD": "n_layers", "n_layers_D": 2},
+    "deep": {"netG": "unet_d7", "crop_size": 128, "no_dropout": False, "ngf": 1, "batch_size": 1, "lambda_L1": 0.0},
+    "no_norm": {"norm": "none", "netD": "n_layers", "n_layers_D": 4, "crop_size": 64, "output_nc": 1},
+}
+UNPAIRED = {
+    "plain": {},
+    "unet": {"netG": "unet_d5", "norm": "batch", "gan_mode": "vanilla", "lambda_identity": 0.0, "pool_size": 0},
+    "batch": {"norm": "batch", "netD": "basic", "pool_size": 1, "batch_size": 1, "direction": "BtoA"},
+    "rows": {"netG": "unet_d5", "norm": "batch", "pool_size": 2, "batch_size": 3, "n_layers_D": 2, "no_dropout": False},
+    "no_norm": {"norm": "none", "netD": "pixel", "netG": "resnet_b3", "lambda_A": 3.0},
+}
+LATENT = {
+    "plain": {},
+    "features": {
+        "vgg_w": 2, "vgg_base_channels": 1, "image_size": [16, 24], "gen.activ": "lrelu", "gen.pad_type": "zero",
+        "dis.pad_type": "replicate", "dis.gan_type": "nsgan",
+    },
+    "instance": {
+        "dis.norm": "in", "input_dim_a": 1, "gen.n_downsample": 2, "gen.n_res": 3, "dis.n_layer": 3,
+        "image_size": [32, 32], "dis.num_scales": 1, "batch_size": 1, "gan_w": 0.5,
+    },
+    "batch": {"dis.norm": "bn", "input_dim_b": 1, "dis.num_scales": 1, "gen.activ": "prelu", "dis.activ": "relu"},
+    "layer": {"dis.norm": "ln", "dis.num_scales": 1, "gen.activ": "selu", "recon_kl_w": 0.0},
+}  # fmt: skip
+SHARED = {
+    "plain": {"dis.n_front_layer": 2},
+    "scales": {"dis.name": "COCOMsDis", "image_size": [16, 24], "dis.ch": 3, "gen.name": "COCOResGen"},
+    "stacks": {
+        "dis.name": "COCOMsDis", "image_size": [24, 16], "batch_size": 1, "gen.n_enc_front_blk": 3,
+        "gen.n_gen_front_blk": 3, "gen.n_enc_res_blk": 2, "gen.n_gen_res_blk": 3, "gen.n_enc_shared_blk": 2,
+        "gen.n_gen_shared_blk": 3,
+    },
+    "heads": {"dis.n_shared_layer": 0, "dis.n_front_layer": 3, "gen.input_dim_b": 1, "dis.input_dim_b": 1},
+    "private": {
+        "dis.name": "COCODis", "dis.n_layer": 3, "gen.name": "COCOResGen", "gen.n_enc_front_blk": 1,
+        "gen.n_gen_front_blk": 1, "kl_direct_link_w": 0.0,
+    },
+    "odd": {"dis.name": "COCOMsDis", "image_size": [20, 28], "dis.n_layer": 1},
+}  # fmt: skip
+LOOPS = {
+    f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
+    for module, variants in ((paired, PAIRED), (unpaired, UNPAIRED), (latent, LATENT), (shared, SHARED))
+    for name, changed in variants.items()
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks of a few weights run several times faster so."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The traces of all hand-written loops."""
+    folder = tmp_path_factory.mktemp("recorded")
+    return {name: module.record(folder / name, **changed) for name, (module, changed) in LOOPS.items()}
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_a_recorded_case_agrees(folder: Path) -> None:
+    report = check_case(folder, MAPPINGS)
+    assert report.passes, report.text()
+    assert len(report.differences) > 50
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> None:
+    report = check_case(recorded[name], MAPPINGS)
+    assert report.passes, report.text()
+    assert max(d.error for d in report.differences if d.kind == "losses") < 1e-12
+    assert {reason for _, reason in report.left} <= {
+        "the weight is 0 and the graph leaves it out",
+        "the authors draw it and do not use it; the graph draws nothing when translating",
+    }
+
+
+def test_every_falsified_array_is_noticed() -> None:
+    report = check_case(BY_HAND, MAPPINGS, test=True)
+    assert report.passes, report.text()
+    assert report.tested is not None
+    assert report.tested.compared + report.tested.fed == 145
+
+
+# -- what must not pass ------------------------------------------------------------------------------------------------
+
+
+def changed_case(folder: Path, change: dict[str, np.ndarray | None], config: dict[str, object] | None = None) -> Report:
+    """The report of the committed case with arrays changed, added, or (None) left out."""
+    with np.load(BY_HAND / "trace.npz") as file:
+        arrays = {**{n: file[n] for n in file.files}, **change}
+    case = json.loads((BY_HAND / "case.json").read_text(encoding="utf-8"))
+    case["config"] |= config or {}
+    (folder / "case.json").write_text(json.dumps(case), encoding="utf-8")
+    np.savez(folder / "trace.npz", **{n: a for n, a in arrays.items() if a is not None})
+    return check_case(folder, MAPPINGS)
+
+
+@pytest.mark.parametrize(
+    ("array", "problem"),
+    [
+        ("loss/0/G_L2", "the mapping does not know loss/0/G_L2"),
+        ("loss/7/G_L1", "the mapping does not know loss/7/G_L1"),
+        ("notes", "the mapping does not know notes"),
+        ("draw/0/dropout_mask/model.model.9", "the mapping does not know draw/0/dropout_mask/model.model.9"),
+        ("init/G/model.model.9.weight", "no rule for their G/model.model.9.weight"),
+        ("draw/0/dropout_mask/model.model.1.model.5.7", "the mapping does not know"),
+        ("draw/0/dropout_mask/model.model.1.model.3.model.7", "draws were fed that nothing drew: G:up.2.dropout"),
+    ],
+)
+def test_an_array_that_nothing_is_known_of_fails(tmp_path: Path, array: str, problem: str) -> None:
+    report = changed_case(tmp_path, {array: np.ones(1)})
+    assert not report.passes
+    assert problem in report.problem
+
+
+@pytest.mark.parametrize(
+    ("array", "problem"),
+    [
+        ("batch/1/A", "iteration 1 has no batch/1/A"),
+        ("loss/1/D_fake", "iteration 1 has no loss/1/D_fake"),
+        ("init/D/model.0.bias", "nothing is given for our D/layers.0.bias"),
+        ("final/D/model.0.bias", "there is no final/D/model.0.bias"),
+        ("init/G/model.model.0.weight", "nothing is given for our G/down.0.conv.weight"),
+        ("test/source", "the trace has no test/source"),
+    ],
+)
+def test_a_trace_with_a_hole_fails(tmp_path: Path, array: str, problem: str) -> None:
+    report = changed_case(tmp_path, {array: None})
+    assert not report.passes
+    assert problem in report.problem
+
+
+def test_another_shape_fails(tmp_path: Path) -> None:
+    weights = changed_case(tmp_path, {"init/D/model.0.bias": np.zeros(2, np.float32)})
+    assert "has shape [2], our D/layers.0.bias [1]" in weights.problem
+    values = changed_case(tmp_path, {"value/1/fake_B": np.zeros((1, 1, 16, 16), np.float32)})
+    assert [d.name for d in values.failed] == ["value/1/fake_B"]
+    assert "ours has shape [1, 1, 32, 32]" in values.text()
+
+
+def test_another_configuration_fails(tmp_path: Path) -> None:
+    assert "does not know the config key 'lambda_l1'; did you mean 'lambda_L1'?" in changed_case(
+        tmp_path, {}, {"lambda_l1": 10}
+    ).problem.replace("\n", " ")
+    failed = {d.name for d in changed_case(tmp_path, {}, {"lambda_L1": 99.9}).failed}
+    assert {"loss/0/total_G", "grad/0/G", "final/G/model.model.0.weight"} <= failed
+    assert "loss/0/total_D" not in failed
+    assert "there is no 'hinge_like'" in changed_case(tmp_path, {}, {"gan_mode": "hinge_like"}).problem
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = tmp_path / "pix2pix" / "good", tmp_path / "pix2pix" / "bad"
+    shutil.copytree(BY_HAND, good)
+    bad.mkdir()
+    changed_case(bad, {"loss/1/G_L1": np.array(0.25)})
+    other = tmp_path / "painting" / "a"
+    shutil.copytree(BY_HAND, other)
+    assert parity.main([str(good)]) == 0
+    assert capsys.readouterr().out.startswith("pix2pix/by_hand  ok  losses ")
+    assert parity.main([str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "pix2pix/by_hand  FAILED" in out
+    assert "FAILS  loss/1/G_L1: off by" in out
+    assert "not checked, because there is no mapping: painting/a" in out
+    assert parity.main(["--json", str(good.parent)]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert [case["ok"] for case in data] == [False, True]
+    assert data[1]["compared"] == 84
+    assert parity.main([str(tmp_path / "nowhere")]) == 2
+
+
+def test_what_is_no_case_is_said(tmp_path: Path) -> None:
+    (tmp_path / "case.json").write_text('{"method": "pix2pix"}', encoding="utf-8")
+    assert "is no description of a case" in check_case(tmp_path, MAPPINGS).problem
+    shutil.copy(BY_HAND / "case.json", tmp_path)
+    assert "cannot read" in check_case(tmp_path, MAPPINGS).problem
+    (tmp_path / "trace.npz").write_bytes(b"PK no zip")
+    assert "is no trace" in check_case(tmp_path, MAPPINGS).problem
+    assert "there is no mapping for it" in check_case(BY_HAND, tmp_path).problem
+
+
+# -- the mappings themselves -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_empty_configuration_is_the_method_as_published(method: str) -> None:
+    resolved = MethodMapping(MAPPINGS / f"{method}.yaml").resolve({}, 1, {})
+    ours = composer.check(resolved.graph).graph.params
+    theirs = composer.check(resolved.graph, settings=resolved.settings, variants=resolved.variants).graph.params
+    assert {name for name in ours if ours[name] != theirs[name]} <= {"load"}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_names_of_weights_hold_in_both_directions(name: str, recorded: dict[str, Path]) -> None:
+    case = json.loads((recorded[name] / "case.json").read_text(encoding="utf-8"))
+    resolved = MethodMapping(MAPPINGS / f"{case['method']}.yaml").resolve(case["config"], 1, {})
+    for network, module in modules_of(build(resolved)).items():
+        for key in module.state_dict():
+            theirs = resolved.keys.theirs(network, key)
+            assert theirs is not None, f"{network}/{key}"
+            assert resolved.keys.ours(*theirs) == (network, key)
+
+
+@pytest.mark.parametrize("path", sorted([*MAPPINGS.glob("cases/*/vocabulary.json"), *AUTHORS.glob("*/vocabulary.json")]))
+def test_every_name_of_the_vocabulary_is_known(path: Path, recorded: dict[str, Path]) -> None:
+    """What any case of a method may hold: its config keys, and (by the loops here) its arrays and weights."""
+    method = path.parent.name
+    if method not in METHODS:
+        assert path.is_relative_to(AUTHORS)  # a method without a mapping yet
+        return
+    vocabulary = json.loads(path.read_text(encoding="utf-8"))
+    mapping = MethodMapping(MAPPINGS / f"{method}.yaml")
+    mapping.configured(dict.fromkeys(vocabulary["config"]))
+    weights: dict[str, set[str]] = {}
+    arrays: set[str] = set()
+    for folder in [BY_HAND, *recorded.values(), *CASES]:
+        if json.loads((folder / "case.json").read_text(encoding="utf-8"))["method"] != method:
+            continue
+        with np.load(folder / "trace.npz") as file:
+            for array in file.files:
+                head, number, rest = array.split("/", 2) if array.count("/") > 1 else (array, "", "")
+                if head == "init":
+                    weights.setdefault(number, set()).add(re.sub(r"(?<=\.)\d+(?=\.)|^\d+(?=\.)", "N", rest))
+                elif head != "final":
+                    arrays.add(f"{head}/<i>/{rest}" if number.isdigit() else array)
+    assert set(vocabulary["arrays"]) <= arrays
+    for network, keys in vocabulary["state_dict_keys"].items():
+        assert set(keys) <= weights[network]
