@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,10 @@ class Draws(Protocol):
 
     def integer(self, name: str, n: int) -> int:
         """A whole number from 0 to n - 1."""
+
+    @property
+    def clock(self) -> Any:
+        """The moment of the run (see `composer.clock.Clock`); None in a pass over the data."""
 
 
 @block("image[b c h w] -> image[b c h w]", role="state", per_sample=False)
@@ -67,31 +71,50 @@ class Queue(nn.Module):
     """The last `size` rows that earlier iterations pushed, read before this iteration's rows are pushed.
 
     The oldest rows are overwritten, in a ring. Shapes [b c] -> [size c]; rows start as unit vectors in random
-    directions. No gradient flows through. Source: Momentum Contrast (arXiv:1911.05722), algorithm 1.
+    directions, and as what a pass fills in. With `reset` "epoch" every epoch starts with those rows again.
+    No gradient flows through. Source: Momentum Contrast (arXiv:1911.05722), algorithm 1.
     Differs: `size` need not be a multiple of the batch.
     """
 
     rows: Tensor
     next: Tensor
+    first_rows: Tensor
+    first_next: Tensor
 
-    def __init__(self, c: int, *, size: Annotated[int, Range(1, None)] = 1024) -> None:
+    def __init__(
+        self, c: int, *, size: Annotated[int, Range(1, None)] = 1024, reset: Literal["never", "epoch"] = "never"
+    ) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.reset = size, reset
         start = torch.randn(size, c)
         self.register_buffer("rows", start / start.norm(dim=1, keepdim=True))
         self.register_buffer("next", torch.zeros((), dtype=torch.int64))
+        if reset == "epoch":  # what an epoch starts with
+            self.register_buffer("first_rows", self.rows.clone())
+            self.register_buffer("first_next", self.next.clone())
 
     def draw_initial(self, generator: torch.Generator) -> None:
         """Draw the starting rows anew (see `composer.blocks.initialize`)."""
         start = torch.randn(self.rows.shape, generator=generator)
         self.rows.copy_(start / start.norm(dim=1, keepdim=True))
+        self._keep_start()
+
+    def _keep_start(self) -> None:
+        if self.reset == "epoch":
+            self.first_rows.copy_(self.rows)
+            self.first_next.copy_(self.next)
 
     @torch.no_grad()
     def forward(self, x: Tensor, *, draws: Draws) -> Tensor:
+        if self.reset == "epoch" and draws.clock is not None and draws.clock.position == 0:
+            self.rows.copy_(self.first_rows)
+            self.next.copy_(self.first_next)
         before = self.rows.clone()
         pushed = x.detach()[-self.size :]  # of more rows than there is room for the last ones stay
         first = int(self.next) + x.shape[0] - pushed.shape[0]
         places = (first + torch.arange(pushed.shape[0], device=x.device)) % self.size
         self.rows[places] = pushed.to(self.rows.dtype)
         self.next.copy_((self.next + x.shape[0]) % self.size)
+        if self.reset == "epoch" and draws.clock is None:
+            self._keep_start()
         return before

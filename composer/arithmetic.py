@@ -47,7 +47,12 @@ def parse_arithmetic(text: str) -> ast.expr:
 
 def evaluate_arithmetic(text: str, names: Mapping[str, Any]) -> Any:
     """The value of `text` with `names`; `None` where an unknown size (`None`) takes part in a sum or product."""
-    return _value(parse_arithmetic(text), names)
+    try:
+        return _value(parse_arithmetic(text), names)
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        if isinstance(error, ArithmeticProblem):
+            raise
+        raise ArithmeticProblem(f"'{text}' has no value: {error}") from None
 
 
 def _value(tree: ast.expr, names: Mapping[str, Any]) -> Any:

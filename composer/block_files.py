@@ -22,7 +22,7 @@ def load_block_files(document: Document) -> tuple[str, ...]:
     for leaf in leaves:
         if not isinstance(leaf, Leaf) or not isinstance(leaf.value, str):
             raise ComposeError("'blocks' lists Python files", leaf.place, "blocks: [my_blocks.py]")
-        path = (Path(document.file).parent / leaf.value).resolve()
+        path = document.beside(leaf.value, leaf.place).resolve()
         if not path.is_file():
             raise ComposeError(
                 f"no file '{leaf.value}' beside the graph", leaf.place, "its path is relative to the graph"

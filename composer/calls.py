@@ -87,9 +87,15 @@ def _block_call(elaborator: Elaborator, tree: Call, block: Block, bound: Binding
             )
         args, settings = _arguments(elaborator, tree, block, bound)
         name = _layer_name(elaborator, block.name)
-        elaborator.layers[name] = Layer(name, block.name, settings, tree.at)
+        elaborator.layers[name] = Layer(name, block.name, settings, elaborator.line or elaborator.naming, tree.at)
         return elaborator.table.node("layer", name, tree.at, text, args, {}, unique=True)
     args, settings = _arguments(elaborator, tree, block, bound)
+    if block.role == "collect":
+        if not elaborator.collects:
+            raise ComposeError(
+                f"'{block.name}' gathers over a pass", tree.at, f"write it there: passes: NAME: collect: {{x: {text}}}"
+            )
+        return elaborator.table.node("collect", block.name, tree.at, text, args, settings, name=elaborator.naming)
     if block.role in ("draw", "state"):
         if not elaborator.naming:
             raise ComposeError(

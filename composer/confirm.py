@@ -30,10 +30,8 @@ def confirm(shaped: Shaped) -> dict[Node, Type]:
     problems: list[Problem] = []
     values: dict[Node, Found] = {}
     modules: dict[str, Any] = {}
-    roots = [n for p in graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))]
-    roots += [t.node for t in graph.translations.values()] + [n for _, n in graph.show]
     with torch.device("meta"), torch.no_grad():
-        for node in reachable(roots):
+        for node in reachable(graph.roots):
             expected = shaped.types[node]
             try:
                 values[node] = _value(node, shaped, values, modules, batch)
@@ -69,7 +67,7 @@ def _value(node: Node, shaped: Shaped, values: Mapping[Node, Found], modules: di
             return node.setting("value")
         case "clock":
             return 1.0
-        case "input" | "draw" | "state" | "collected":
+        case "input" | "draw" | "state" | "collect" | "collected":
             return _empty(shaped.types[node], batch)
         case "stop":
             return args[0]

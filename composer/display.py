@@ -1,7 +1,7 @@
 """What a run shows while it works: a live panel on a terminal, plain lines anywhere else.
 
-Plain lines hold no escape codes and come at the first iteration, then every ten seconds, so that a log file of
-a cluster stays readable. Times are in seconds, rates in iterations a second.
+Plain lines hold no escape codes. They come at the first iteration, then every ten seconds and ever more rarely, so
+that the file that a cluster keeps of them stays readable. Times are in seconds, rates in iterations a second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
-PLAIN_SECONDS = 10.0  # between two plain lines
+PLAIN_SECONDS = (10.0, 300.0)  # between two plain lines, at least and at most
+PLAIN_SHARE = 1 / 20  # and this part of the time since the first one
 LIVE_SECONDS = 0.25  # between two pictures of the live panel
 WINDOW_SECONDS = 30.0  # the speed is that of the last half minute
 
@@ -86,7 +87,8 @@ class Plain:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._shown: float | None = None
+        self._first: float | None = None
+        self._shown = 0.0
         self._iteration = -1
 
     def note(self, text: str) -> None:
@@ -94,8 +96,12 @@ class Plain:
 
     def update(self, progress: Progress, *, last: bool = False) -> None:
         now = time.perf_counter()
-        fresh = self._shown is not None and now - self._shown < PLAIN_SECONDS and not last
-        if not fresh and progress.iteration != self._iteration:
+        if self._first is not None and not last:
+            least, most = PLAIN_SECONDS
+            if now - self._shown < min(most, max(least, PLAIN_SHARE * (now - self._first))):
+                return
+        if progress.iteration != self._iteration:
+            self._first = self._first or now
             self._shown, self._iteration = now, progress.iteration
             self.note(plain_line(progress))
 
@@ -190,9 +196,10 @@ def _panel(progress: Progress) -> ConsoleRenderable:
     from rich.table import Table
     from rich.text import Text
 
-    head = Table.grid(padding=(0, 2))
     facts = [f"iteration {progress.iteration}/{progress.total}", f"epoch {progress.epoch}", *speed_words(progress)]
-    head.add_row(ProgressBar(total=max(1, progress.total), completed=progress.iteration, width=30), *facts)
+    head = Table.grid()
+    head.add_row(ProgressBar(total=max(1, progress.total), completed=progress.iteration, width=60))
+    head.add_row(Text("  ".join(facts), no_wrap=True, overflow="ellipsis"))
     if not progress.terms:
         return head
     table = Table(box=None, padding=(0, 2), header_style="dim")

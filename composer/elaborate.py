@@ -28,8 +28,12 @@ from composer.nodes import Layer, Node
 Value = Any  # a constant of Python, or a Node
 
 
-class Broken(Exception):
-    """A definition that was reported already; what depends on it is left alone."""
+class Broken(ComposeError):
+    """A definition that was reported already; what depends on it has nothing to add."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"'{name}' was reported where it stands")
+        self.problems = ()
 
 
 class Table:
@@ -100,6 +104,8 @@ class Elaborator:
         self.table, self.indices, self.lookup, self.names = table, indices, lookup, names
         self.families, self.networks, self.layers = families, networks, layers
         self.naming: str = ""  # the name on the left of the line being read
+        self.line = ""  # of a chain: the number of the link being read
+        self.collects = False  # whether that line is one of a pass
         self.warnings: list[Problem] = []
 
     # -- values -------------------------------------------------------------------------------------------------

@@ -16,11 +16,11 @@ from typing import Any
 from composer.block import look_up
 from composer.errors import Place
 from composer.nodes import Node
-from composer.plan import Evaluation, Plan, Run
+from composer.plan import Evaluation, Plan, Run, leaves_of, mark_ways
 from composer.signature import parse_signature
 
 RESERVED = frozenset(
-    "batch keep draw state clock terms stop no_grad inside gradient rows_of old_weights floor ceil sqrt log count min max".split()
+    "batch keep draw state collect collected clock terms stop no_grad inside gradient rows_of old_weights floor ceil sqrt log count min max".split()
 )
 
 
@@ -59,7 +59,7 @@ def emit_plan(
 
     Without `optimise` every call builds its graph and only the edges are cut: the reference for what is left out.
     """
-    names = _variables(plan)
+    names = name_everything(plan)
     return tuple(_Emitter(plan, run, names, drawing, optimise, watched).emit() for run in plan.runs)
 
 
@@ -71,29 +71,56 @@ def emit_value(graph: Any, nodes: list[Node], drawing: frozenset[str]) -> Code:
     for number, node in enumerate(reachable(nodes)):
         extras = tuple((k, made[v]) for k, v in node.settings if isinstance(v, Node))
         made[node] = Evaluation(number, node, 0, tuple(made[a] for a in node.args), extras)
+        if node.op == "grad":
+            mark_ways(made[node])
     run = Run(0, _NO_PHASE, False, 0, False, tuple(made.values()), (), (), False, ())
-    plan = Plan(graph, (), (run,), frozenset(), {})
-    emitter = _Emitter(plan, run, _variables(plan), drawing)
+    plan = Plan(graph, (), (run,), frozenset(), leaves_of(made.values()))
+    emitter = _Emitter(plan, run, name_everything(plan), drawing)
     return emitter.emit([made[n] for n in nodes])
 
 
-def _variables(plan: Plan) -> dict[int, str]:
-    """A variable for every evaluation; a name used twice gets a number."""
+@dataclass(frozen=True)
+class Names:
+    """What things are called in the code of a plan; no two have the same name."""
+
+    variables: dict[int, str]  # evaluations, by number
+    callables: dict[tuple[str, ...], str]  # networks (name, entry, which copy) and blocks (name,)
+    functions: dict[str, str]  # of runs
+
+
+def name_everything(plan: Plan) -> Names:
+    """Networks and blocks first, then runs and values; a name used twice gets a number."""
     taken: set[str] = set()
-    found: dict[int, str] = {}
-    for run in plan.runs:
-        for one in run.made:
-            name = plan.graph.name_of(one.node)
-            word = (
-                identifier(name)
-                if name in plan.graph.values
-                else f"{identifier(one.node.target or one.node.op)}_{one.number}"
-            )
-            if word in taken:
-                word = f"{word}_{one.number}"
-            taken.add(word)
-            found[one.number] = word
-    return found
+
+    def free(wanted: str, number: int) -> str:
+        word = wanted
+        while word in taken or f"{word}_leaf" in taken:
+            word, number = f"{wanted}_{number}", number + 1
+        taken.update((word, f"{word}_leaf"))
+        return word
+
+    evaluations = [one for run in plan.runs for one in run.made]
+    callables: dict[tuple[str, ...], str] = {}
+    for one in evaluations:
+        key = callable_key(one.node)
+        if key and key not in callables:
+            callables[key] = free("_".join([identifier(key[0]), *filter(None, key[1:])]), 2)
+    functions = {run.name: free(identifier(run.name), 2) for run in plan.runs}
+    variables: dict[int, str] = {}
+    for one in evaluations:
+        name = plan.graph.name_of(one.node)
+        if name in plan.graph.values:
+            variables[one.number] = free(identifier(name), one.number)
+        else:
+            variables[one.number] = free(f"{identifier(one.node.target or one.node.op)}_{one.number}", one.number)
+    return Names(variables, callables, functions)
+
+
+def callable_key(node: Node) -> tuple[str, ...]:
+    """What `node` calls: a network, an entry point of it and which copy, or a block; nothing for other nodes."""
+    if node.op == "call":
+        return node.target, node.entry, "average" if node.average else ""
+    return (node.target,) if node.op in ("apply", "draw") else ()
 
 
 class _Emitter:
@@ -101,14 +128,15 @@ class _Emitter:
         self,
         plan: Plan,
         run: Run,
-        names: dict[int, str],
+        names: Names,
         drawing: frozenset[str],
         optimise: bool = True,
         watched: frozenset[str] = frozenset(),
     ) -> None:
         self.watched = {plan.graph.values[n]: n for n in watched}
-        self.plan, self.run, self.names, self.drawing, self.optimise = plan, run, names, drawing, optimise
-        self.code = Code(identifier(run.name), "")
+        self.plan, self.run, self.drawing, self.optimise = plan, run, drawing, optimise
+        self.names, self.callables = names.variables, names.callables
+        self.code = Code(names.functions[run.name], "")
         self.lines: list[tuple[int, str, str]] = []  # indent, code, comment
         self.leaves: set[int] = set()
 
@@ -172,7 +200,7 @@ class _Emitter:
         if user is not None and (arg.number in user.paths or user.node.op == "grad"):
             return self.differentiated(arg)
         name = self.variable(arg)
-        if arg.node.op in ("clock", "input", "draw", "state") or (self.optimise and not arg.has_graph):
+        if arg.node.op in ("clock", "input", "draw", "state", "collected") or (self.optimise and not arg.has_graph):
             return name
         if user is not None and user.owners & arg.owners:
             return name
@@ -223,17 +251,21 @@ class _Emitter:
                 return f'draw("{node.name}", {function}{_more(args)}{_more(settings)})'
             case "state":
                 return f'state("{node.name}"{_more(args)}{_more(self.settings(one))})'
+            case "collect":
+                return f'collect("{node.name}"{_more(args)})'
+            case "collected":
+                return f'collected("{node.target}")'
         function = self.function(node.target)
         return f"{function}({', '.join([*args, *self.settings(one)])})"
 
     def function(self, block: str) -> str:
-        name = identifier(block)
+        name = self.callables[(block,)]
         self.code.functions[name] = block
         return name
 
     def network_call(self, one: Evaluation, args: list[str]) -> str:
         node = one.node
-        name = identifier(node.target) + (f"_{node.entry}" if node.entry else "") + ("_average" if node.average else "")
+        name = self.callables[callable_key(node)]
         self.code.networks[name] = (node.target, node.entry, node.average)
         settings = [*self.constants(node.setting("*", ())), *self.settings(one)]
         if one.snapshot:

@@ -83,7 +83,7 @@ class ComposeError(Exception):
         """One error for all of `problems`, in the order of their places, each said once."""
         unique = list(dict.fromkeys(problems))
         unique.sort(key=lambda p: (p.place.file, p.place.line, p.place.column) if p.place else ("", 0, 0))
-        first = unique[0]
+        first = unique[0] if unique else Problem("something is wrong that was not said")
         return cls(first.fact, first.place, first.remedy, tuple(unique))
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from composer.errors import ComposeError, Place
 
 LONGEST = 4000
 DEEPEST = 60
+HOLE = " "  # the name of what a layer of a chain is given; shown as x
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ def show(tree: Expression) -> str:
         case Constant():
             return f"{tree.value:g}" if isinstance(tree.value, float) else str(tree.value)
         case Name():
-            return tree.id
+            return "x" if tree.id == HOLE else tree.id
         case Call():
             parts = [show(a) for a in tree.arguments] + [f"{k}={show(v)}" for k, v in tree.keywords]
             return f"{show(tree.function)}({', '.join(parts)})"

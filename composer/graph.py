@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from composer.computed import check_computed
 from composer.document import Document, Leaf, plain
 from composer.document import Mapping as Tree
 from composer.document import Sequence as Items
@@ -14,11 +15,12 @@ from composer.expression import Call as CallTree
 from composer.expression import Expression, Name, show
 from composer.fields import KINDS, Field, Stream
 from composer.index import Binding, Indices
-from composer.network_reading import read_network_bodies, read_networks
 from composer.limits import Enough, Noted
+from composer.network_reading import read_network_bodies, read_networks
 from composer.nodes import Graph, Network, Node
 from composer.ordering import circle_text, in_order, names_in
 from composer.params import read_params
+from composer.passes import declare_collected, read_passes
 from composer.phases import read_phases
 from composer.prune import lint, prune
 from composer.reading import Definition, entries, expand_section, expression_of, families, is_expression
@@ -49,6 +51,7 @@ class Builder:
         self.trees: dict[int, Expression] = {}  # of what stands on the right, by the item it was read from
         self.wholes: dict[Any, Node] = {}  # what stands on the right of a line with several names
         self.broken: set[str] = set()
+        self.asked: set[str] = set()  # names that some expression names
         self.networks: dict[str, Network] = {}
         self.network_definitions: list[Definition] = []
         self.network_names: dict[str, list[str]] = {}
@@ -58,7 +61,14 @@ class Builder:
 
     # -- the top scope ------------------------------------------------------------------------------------------
 
+    def constant_named(self, name: str) -> Any:
+        """The param called `name`, or None."""
+        if name in self.broken:
+            raise Broken(name)
+        return self.constants.get(name)
+
     def lookup(self, name: str, at: Place) -> Value | None:
+        self.asked.add(name)
         if name in self.constants:
             return self.constants[name]
         if name in self.known:
@@ -222,6 +232,7 @@ class Builder:
             self.network_names,
         )
         self.read_inputs()
+        declare_collected(self)
         for definition in expand_section(self.root.get("values"), self.indices, self.problems):
             if definition.name == "_":
                 continue
@@ -236,8 +247,10 @@ class Builder:
         self.elaborator.families = families([*self.constants, *self.known, *self.definitions, *self.broken])
         read_network_bodies(self)
         self.resolve_all()
+        check_computed(self)
         lifetime = self.read_lifetimes()
         phases = read_phases(self)
+        passes = read_passes(self)
         groups = read_groups(self)
         averages = read_averages(self)
         training = read_training(self)
@@ -261,10 +274,11 @@ class Builder:
             training=training,
             translations=translations,
             show=show_nodes,
+            passes=passes,
             patterns=self.patterns,
             document=self.document,
         )
-        self.warnings += lint(graph)
+        self.warnings += lint(graph, self.asked)
         for key, _ in entries(self.root.get("index")):
             if self.indices.of[str(key.value).split(",")[0].strip()] not in self.indices.used:
                 self.warnings.append(Problem(f"index '{key.value}' is not used", key.place, "use it or drop it"))

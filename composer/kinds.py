@@ -27,7 +27,7 @@ def is_computed(value: Any) -> bool:
 def wrong(path: str, kind: Kind, node: Node, problems: Problems) -> None:
     """Report that `node` is not what `kind` expects."""
     remedy = ""
-    if isinstance(kind, (Text, Choice)) and isinstance(node, Leaf) and node.text and not isinstance(node.value, str):
+    if isinstance(kind, (Text, Choice, Rule)) and isinstance(node, Leaf) and node.text and not isinstance(node.value, str):
         remedy = f'write it as text: "{shortened(node.text)}"'
     problems.add(said(path, f"expected {kind.expects}, found {found(node)}"), node.place, remedy)
 
@@ -89,6 +89,34 @@ class Text(Kind):
     def schema(self) -> dict[str, Any]:
         pattern = self.pattern or ("" if self.may_be_empty else r"\S")
         return {"type": "string"} | ({"pattern": pattern} if pattern else {})
+
+
+@dataclass(frozen=True)
+class Rule(Kind):
+    """A name, or a call of it with numbers, out of a few: `relu`, `leaky_relu(0.2)`. Or an expression."""
+
+    names: tuple[str, ...]
+
+    @property
+    def expects(self) -> str:
+        return f"a text such as {self.names[0]}"
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        value = node.value if isinstance(node, Leaf) else None
+        if not isinstance(value, str) or not value.strip():
+            wrong(path, self, node, problems)
+        elif not is_computed(value) and not re.search(self._pattern, value):
+            name = re.split(r"\W", value.strip(), maxsplit=1)[0]
+            fact = f"expected {listed(self.names, quote='')}, found {found(node)}"
+            remedy = f"write {name} or {name}(number)" if name in self.names else nearest(name, self.names)
+            problems.add(said(path, fact), node.place, remedy if not remedy.startswith("known") else "")
+
+    @property
+    def _pattern(self) -> str:
+        return rf"^\s*({'|'.join(self.names)})\s*(\([^()]*\))?\s*$"
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "pattern": self._pattern}, COMPUTED]}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from composer.nodes import Graph, Node, Phase, reachable
+from composer.nodes import Graph, Node, Pass, Phase, reachable
 
 if TYPE_CHECKING:
     from composer.plan import Evaluation, Plan, Run
@@ -69,12 +69,14 @@ def list_graph(graph: Graph) -> str:
             lines.append(f"  {one.name}: {one.kind}({', '.join(map(str, one.args))}{options})")
     for network in graph.networks.values():
         lines.append(f"network {network.name}: {network_line(network)}")
-    for node in reachable(_roots(graph)):
-        if node.op not in ("input", "number", "clock"):
+    for node in reachable(graph.training_roots):
+        if node.op not in ("input", "number", "clock", "collected"):
             kept = f"  (lifetime {graph.lifetime[node]})" if node in graph.lifetime else ""
             lines.append(f"{_assignment(graph, node)}{kept}")
     for phase in graph.phases:
         lines += _phase_lines(graph, phase)
+    for one in graph.passes.values():
+        lines += _pass_lines(graph, one)
     for name, translation in graph.translations.items():
         lines.append(f"translate {name} = {graph.name_of(translation.node)}  (mode {translation.mode})")
     return "\n".join(lines) + "\n"
@@ -116,10 +118,6 @@ def _value(graph: Graph, value: Any) -> str:
     return graph.name_of(value) if isinstance(value, Node) else str(value)
 
 
-def _roots(graph: Graph) -> list[Node]:
-    return [n for p in graph.phases for n in (*p.first, *(m for t in p.terms for m in (t.weight, t.loss)))]
-
-
 def _phase_lines(graph: Graph, phase: Phase) -> list[str]:
     extras = [f"when {phase.when}"] if phase.when else []
     extras += [f"step {phase.step}"] if phase.step else []
@@ -131,6 +129,14 @@ def _phase_lines(graph: Graph, phase: Phase) -> list[str]:
     return lines
 
 
+def _pass_lines(graph: Graph, one: Pass) -> list[str]:
+    count = f"{one.batches} batches" if one.batches else "all rows"
+    mode = f", mode {one.mode}" if one.mode else ""
+    lines = [f"pass {one.name}: at {one.at}, {count} of {', '.join(one.streams)}{mode}"]
+    lines += [f"  {name} = {call_text(graph, node)}" for name, node in one.collect.items()]
+    return lines + [f"  fill {graph.name_of(node)}" for node in one.fill]
+
+
 def list_shapes(shaped: Shaped, counts: Mapping[str, int] | None = None) -> str:
     """The same lines with kind and sizes; b is the number of rows of the batch."""
     graph = shaped.graph
@@ -140,7 +146,7 @@ def list_shapes(shaped: Shaped, counts: Mapping[str, int] | None = None) -> str:
         bound = f"({', '.join(f'{k}={v}' for k, v in axes.items())})" if axes else ""
         count = f", {counts[network.name]:,} parameters" if counts else ""
         lines.append(f"network {network.name}{bound}: {network_line(network)}{count}")
-    for node in reachable(_roots(graph)):
+    for node in reachable([*graph.training_roots, *(n for p in graph.passes.values() for n in p.roots)]):
         if node.op in ("number", "clock"):
             continue
         left = node.text if node.op == "input" else _assignment(graph, node)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from composer.arithmetic import ArithmeticProblem, evaluate_arithmetic, parse_arithmetic
+from composer.limits import MOST_ITEMS
 from composer.signature import (
     INTEGER_KINDS,
     REAL_KINDS,
@@ -51,7 +52,7 @@ def match(signature: Signature, arguments: Sequence[Type | None], settings: Mapp
         try:
             _bind(port, argument, bound, sums, kinds, settings, number, number == 0 or ports[number - 1] is not port)
         except ArithmeticProblem as problem:
-            raise Mismatch(f"{signature.text}: {problem}", number) from None
+            raise _no_size(problem, signature, number) from None
     names = {**settings, **bound, **sums}
     check_conditions(signature, names, {**bound, **sums})
     outputs = tuple(_output(port, names, bound, kinds, signature) for port in signature.outputs)
@@ -69,9 +70,13 @@ def check_conditions(signature: Signature, names: Mapping[str, Any], axes: Mappi
         try:
             holds = evaluate_arithmetic(condition, names)
         except ArithmeticProblem as problem:
-            raise Mismatch(f"{signature.text}: {problem}") from None
+            raise _no_size(problem, signature) from None
         if not holds:
             raise Mismatch(f"needs {condition}, and {', '.join(f'{n} is {names[n]}' for n in used)}")
+
+
+def _no_size(problem: ArithmeticProblem, signature: Signature, number: int | None = None) -> Mismatch:
+    return Mismatch(f"a size cannot be worked out: {problem}", number, f"its contract is {signature.text}")
 
 
 def _assign(signature: Signature, count: int) -> list[Port]:
@@ -236,9 +241,11 @@ def _output(
     try:
         count = evaluate_arithmetic(port.count, names) if port.count else None
     except ArithmeticProblem as problem:
-        raise Mismatch(f"{signature.text}: {problem}") from None
+        raise _no_size(problem, signature) from None
     if count is None:
         return Series(None, _item(port, kind, {**names, "item": None}, bound, signature))
+    if isinstance(count, Rows) or not 0 <= count <= MOST_ITEMS:
+        raise Mismatch(f"would give a list of {count} items", remedy=f"at most {MOST_ITEMS} are offered")
     return Series(tuple(_item(port, kind, {**names, "item": n}, bound, signature) for n in range(int(count))))
 
 
@@ -267,7 +274,7 @@ def _output_size(axis: Axis, names: Mapping[str, Any], signature: Signature) -> 
         else:
             size = names.get(axis.text)
     except ArithmeticProblem as problem:
-        raise Mismatch(f"{signature.text}: {problem}") from None
+        raise _no_size(problem, signature) from None
     if isinstance(size, float):
         if not size.is_integer():
             raise Mismatch(f"gives {axis.text} = {size:g}, which is not a whole size")

@@ -12,7 +12,7 @@ from torch import nn
 
 from composer.block import look_up
 from composer.errors import ComposeError
-from composer.nodes import Network
+from composer.nodes import Network, reachable
 from composer.randomness import seed_for
 from composer.shapes import Bound, Shaped
 from composer.wired import Wired
@@ -35,7 +35,7 @@ def build_networks(shaped: Shaped, seed: int, device: torch.device, dtype: torch
         except ComposeError as error:
             raise ComposeError(error.fact, network.place, error.remedy) from None
         if network.weights:
-            load_weights(module, network, Path(shaped.graph.file).parent)
+            load_weights(module, network)
         name_places(module)
         module.to(device=device, dtype=dtype)
         if network.frozen:
@@ -66,13 +66,8 @@ def construct(network: Network, bound: Bound) -> nn.Module:
 
 def build_states(shaped: Shaped, seed: int, device: torch.device, dtype: torch.dtype) -> dict[str, nn.Module]:
     """A module for every value that is a state block (pools, queues), by the value's name."""
-    from composer.nodes import reachable
-
-    roots = [
-        n for p in shaped.graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))
-    ]
     found: dict[str, nn.Module] = {}
-    for node in reachable(roots):
+    for node in reachable(shaped.graph.roots):
         if node.op != "state":
             continue
         block = look_up(node.target)
@@ -96,10 +91,9 @@ def averaged(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module).requires_grad_(False)
 
 
-def load_weights(module: nn.Module, network: Network, folder: Path) -> None:
+def load_weights(module: nn.Module, network: Network) -> None:
     """Fill a network from `weights: PATH` (safetensors, or a file of `torch.save` read without running code)."""
     path = Path(network.weights)
-    path = path if path.is_absolute() else folder / path
     if not path.is_file():
         import warnings
 

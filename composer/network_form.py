@@ -7,7 +7,7 @@ from typing import Any
 
 from composer.block import Block, catalogue, find_block
 from composer.errors import nearest
-from composer.kinds import Anything, Choice, Expression, Flag, Kind, Text, is_computed, said, wrong
+from composer.kinds import Anything, Choice, Expression, Flag, Kind, Rule, Text, is_computed, said, wrong
 from composer.records import Either, Field, ListOf, MapOf, Record
 from composer.setting import about_setting, check_setting, setting_kind, unknown_setting
 from composer.tree import Leaf, Mapping, Node, Problems, plain, shortened
@@ -16,12 +16,11 @@ TARGET = r"[A-Za-z_]\w*(\[\s*\w+(\s*,\s*\w+)*\s*\])?"  # a name, or an indexed n
 NAME = rf"^\s*{TARGET}\s*$"
 NAMES = rf"^\s*{TARGET}(\s*,\s*{TARGET})*\s*$"
 NAME_WORDS = "a name (letters, digits and _) or an indexed name such as x[d]"
+STARTS = ("normal", "xavier", "kaiming", "he", "orthogonal", "default")  # laws of `composer.blocks.initialize`
 
 # What every network may say, whatever its form.
 COMMON: dict[str, Field] = {
-    "init": Field(
-        Text("a text such as normal(0.02)"), "how its weights start: normal(0.02), xavier(0.02), kaiming, default"
-    ),
+    "init": Field(Rule(STARTS), "how its weights start: normal(0.02), xavier(0.02), kaiming, orthogonal, default"),
     "frozen": Field(Flag(), "true: never trained, and in eval mode"),
     "weights": Field(Text("a path"), "a file its weights are read from, relative to the graph file"),
     "mode": Field(Choice(("train", "eval"), computed=True), "the mode it runs in, when not training mode"),

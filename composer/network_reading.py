@@ -12,10 +12,11 @@ from composer.document import Node as Item
 from composer.document import Sequence as Items
 from composer.elaborate import Broken, Elaborator, Value
 from composer.errors import ComposeError, Place, Problem
+from composer.expression import HOLE, Expression, ListOf, Name, parse_expression, show
 from composer.expression import Call as CallTree
-from composer.expression import Expression, ListOf, Name, parse_expression, show
 from composer.index import Binding
 from composer.nodes import Call, Layer, Network, Node, Wiring, reachable
+from composer.ordering import circle_text, in_order, names_in
 from composer.reading import Definition, entries, expand_section, expression_of, families, leaf_text, read_call
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def read_network(builder: Builder, definition: Definition) -> Network:
         init,
         bool(builder.evaluated(frozen, bound)) if frozen is not None else False,
         str(builder.evaluated(mode, bound)) if mode is not None else "",
-        str(builder.evaluated(weights, bound)) if weights is not None else "",
+        str(builder.document.beside(str(builder.evaluated(weights, bound)), weights.place)) if weights else "",
         definition.place,
     )
 
@@ -112,7 +113,7 @@ def read_chain(builder: Builder, body: Tree, bound: Binding) -> Wiring:
     reader = Elaborator(
         builder.table,
         builder.indices,
-        lambda n, at: builder.constants.get(n),
+        lambda n, at: builder.constant_named(n),
         lambda: list(builder.constants),
         families(list(builder.constants)),
         {},
@@ -123,12 +124,20 @@ def read_chain(builder: Builder, body: Tree, bound: Binding) -> Wiring:
         raise ComposeError("a chain is a list of layers", body.place, "chain: [conv(64), ...] on lines of their own")
     first = builder.table.node("input", "x", body.place, "x", unique=True)
     node = first
+    problems: list[Problem] = []
     for number, item in enumerate(chain.items):
-        node = read_link(builder, reader, expression_of(item), node, bound, str(number))
+        reader.line = str(number)
+        try:
+            node = read_link(builder, reader, expression_of(item), node, bound, str(number))
+        except ComposeError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ComposeError.together(problems)
     return Wiring((first,), layers, (node,))
 
 
 def read_link(builder: Builder, reader: Elaborator, tree: Expression, node: Node, bound: Binding, naming: str) -> Node:
+    builder.table.budget.step(tree.at)
     if not isinstance(tree, CallTree) or not isinstance(tree.function, Name):
         raise ComposeError(f"'{show(tree)}' is no layer", tree.at, "write conv(64, kernel=3)")
     if tree.function.id == "repeat":
@@ -143,9 +152,9 @@ def read_link(builder: Builder, reader: Elaborator, tree: Expression, node: Node
                 node = read_link(builder, reader, inner, node, bound, name)
         return node
     reader.naming = naming
-    hole = Name(tree.at, " ")
+    hole = Name(tree.at, HOLE)
     outer, inner_lookup = reader.lookup, node
-    reader.lookup = lambda n, at: inner_lookup if n == " " else outer(n, at)
+    reader.lookup = lambda n, at: inner_lookup if n == HOLE else outer(n, at)
     try:
         return reader.node(CallTree(tree.at, tree.function, (hole, *tree.arguments), tree.keywords), bound)
     finally:
@@ -166,23 +175,19 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
     inputs = tuple(local.values())
     found = expand_section(body.get("values"), builder.indices, builder.problems, bound)
     definitions = {d.name: d for d in found}
-    active: list[str] = []
+    lost: set[str] = set()
+    problems: list[Problem] = []
 
     def lookup(name: str, at: Place) -> Value | None:
-        if name in local:
-            return local[name]
-        if name in definitions:
-            if name in active:
-                raise ComposeError(f"values need each other in a circle: {' -> '.join([*active, name])}", at)
-            return resolve(name)
-        return builder.constants.get(name)
+        if name in lost:
+            raise Broken(name)
+        return local[name] if name in local else builder.constant_named(name)
 
-    def resolve(name: str) -> Node:
+    def resolve(name: str) -> None:
         definition = definitions[name]
-        active.append(name)
-        naming, reader.naming = reader.naming, name.replace("[", "_").replace("]", "").replace(",", "_")
+        reader.naming = name.replace("[", "_").replace("]", "").replace(",", "_")
         try:
-            tree = expression_of(definition.item)
+            tree = trees[name]
             if definition.part is not None:
                 whole = f"{definition.pattern}|{sorted(definition.bound.items())}"
                 if whole not in local:
@@ -192,19 +197,37 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
                 node = builder.table.node("item", "", definition.place, text, [one], {"number": definition.part})
             else:
                 node = reader.node(tree, definition.bound)
+            local[name] = node
+        except ComposeError as error:
+            problems.extend(error.problems)
+            lost.add(name)
         finally:
-            active.pop()
-            reader.naming = naming
-        local[name] = node
-        return node
+            reader.naming = ""
 
+    trees: dict[str, Expression] = {}
+    for name, definition in definitions.items():
+        try:
+            trees[name] = expression_of(definition.item)
+        except ComposeError as error:
+            problems.extend(error.problems)
+            lost.add(name)
+    order, circles = in_order(
+        {n: list(names_in(tree, definitions[n].bound, builder.indices)) for n, tree in trees.items()}
+    )
+    for circle in circles:
+        lost.update(circle)
+        at = min((definitions[n].item.place for n in circle), key=lambda place: (place.line, place.column))
+        fact = f"values need each other in a circle: {circle_text(circle)}"
+        problems.append(Problem(fact, at, "one of these must not need the others"))
     everything = [*local, *definitions, *builder.constants]
     reader = Elaborator(
         builder.table, builder.indices, lookup, lambda: everything, families(everything), {}, layers=layers
     )
-    for name in definitions:
-        if name not in local:
+    for name in order:
+        if name not in local and name not in lost:
             resolve(name)
+    if problems:
+        raise ComposeError.together(problems)
     outputs = read_outputs(reader, body.need("output"), bound)
     given = {str(key.value): read_outputs(reader, item, bound) for key, item in entries(body.get("entries"))}
     if "features" in given:

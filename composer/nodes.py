@@ -18,7 +18,7 @@ class Node:
     input (target: field), call (target: network), apply (target: function or loss block), draw and state (target:
     block, `name` says which one), layer (target: a layer of a wired network), stop, grad (args: score, x),
     item (settings: number), list, arith (target: operator), number, clock (target: Python text over `clock`),
-    collected (target: what a pass gathered).
+    collect (target: block, which gathers under `name` in a pass), collected (target: what a pass gathered).
     """
 
     op: str
@@ -59,11 +59,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of a wired network: one call site, which owns its weights."""
+    """A layer of a wired network: one call site, which owns its weights. `part`: the line (or link) it stands on."""
 
     name: str
     block: str
     settings: Mapping[str, Any]
+    part: str
     place: Place = field(repr=False, compare=False)
 
 
@@ -167,6 +168,30 @@ class Translation:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """A run over the data without gradients: what it collects, by name, and the states it fills."""
+
+    name: str
+    at: str | int  # start | end | the iteration it comes before
+    streams: tuple[str, ...]
+    batches: int  # 0: all rows of the streams
+    collect: Mapping[str, Node]
+    fill: tuple[Node, ...]
+    mode: str  # of the networks; "" = each its own
+    place: Place = field(repr=False, compare=False)
+
+    @property
+    def first_iteration(self) -> int:
+        """The iteration that it must be run before."""
+        return self.at if isinstance(self.at, int) else 0
+
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """What is evaluated on every batch."""
+        return (*self.collect.values(), *self.fill)
+
+
+@dataclass(frozen=True)
 class Training:
     """How long and in which portions a run trains."""
 
@@ -195,6 +220,7 @@ class Graph:
     translations: Mapping[str, Translation]
     show: tuple[tuple[str, Node], ...]
     patterns: Mapping[str, str]  # full name -> the name as written: fake[a,b] -> fake[s,t]
+    passes: Mapping[str, Pass] = field(default_factory=dict)
     warnings: tuple[Any, ...] = ()
     block_files: tuple[str, ...] = ()
     document: Any = field(default=None, repr=False)
@@ -212,6 +238,17 @@ class Graph:
                 found.setdefault(node, name)
             self.__dict__["_names_cache"] = found
         return found
+
+    @property
+    def training_roots(self) -> list[Node]:
+        """What an iteration evaluates: the values of `first`, weights and losses."""
+        return [n for p in self.phases for n in (*p.first, *(m for t in p.terms for m in (t.weight, t.loss)))]
+
+    @property
+    def roots(self) -> list[Node]:
+        """Everything that is ever evaluated: training, passes, translations, columns of samples."""
+        others = [t.node for t in self.translations.values()] + [n for _, n in self.show]
+        return [*self.training_roots, *(n for p in self.passes.values() for n in p.roots), *others]
 
     def __str__(self) -> str:
         from composer.listing import list_graph

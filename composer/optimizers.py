@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from composer.clock import Clock
 from composer.nodes import Average, Group
+from composer.rmsprop import RootedRMSprop
 
 KINDS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -17,7 +18,24 @@ KINDS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
     "rmsprop": torch.optim.RMSprop,
     "adagrad": torch.optim.Adagrad,
+    "rmsprop_tf": RootedRMSprop,
 }
+
+
+def parameter_groups(group: Group, modules: Sequence[nn.Module]) -> list[dict[str, Any]]:
+    """The parameters of networks as torch's optimizers take them: first what is in no part, then a group a part.
+
+    Settings that are functions of the clock are left out, see `Optimizers.set_rates`.
+    """
+    found: list[dict[str, Any]] = [{"params": [], "part": ""}]
+    taken: set[int] = set()
+    for part, own in group.parts.items():
+        chosen = [p for module in modules for p in module.part(part) if p.requires_grad]  # type: ignore[operator]
+        taken |= {id(p) for p in chosen}
+        plain = {k: v for k, v in own.items() if not isinstance(v, str) and k != "restart"}
+        found.append({"params": chosen, "part": part, **plain})
+    found[0]["params"] = [p for m in modules for p in m.parameters() if p.requires_grad and id(p) not in taken]
+    return found
 
 
 class Optimizers:
@@ -44,24 +62,11 @@ class Optimizers:
         self.names[group.name] = named
         settings = dict(group.settings)
         if "betas" in settings:
-            settings["betas"] = tuple(settings["betas"])
+            settings["betas"] = tuple(float(b) for b in settings["betas"])
         if not named:
             return
-        taken: set[int] = set()
-        pieces: list[dict[str, Any]] = []
-        for part, own in group.parts.items():
-            chosen = [
-                p
-                for name in group.networks
-                for p in self.networks[name].part(part)
-                if p.requires_grad  # type: ignore[operator]
-            ]
-            taken |= {id(p) for p in chosen}
-            plain = {k: v for k, v in own.items() if not isinstance(v, str)}
-            pieces.append({"params": chosen, "part": part, **plain})
-        rest = [p for _, p in named if id(p) not in taken]
-        pieces.insert(0, {"params": rest, "part": ""})
-        self.optimizers[group.name] = KINDS[group.kind](pieces, **settings)
+        modules = [self.networks[name] for name in group.networks]
+        self.optimizers[group.name] = KINDS[group.kind](parameter_groups(group, modules), **settings)
 
     def set_rates(self, clock: Clock, scope: Mapping[str, Any]) -> dict[str, float]:
         """Learning rates of this iteration, by group; a group whose state starts anew gets a new optimizer."""
@@ -75,10 +80,14 @@ class Optimizers:
                 continue
             factor = float(eval(code, {"__builtins__": {}}, names))  # our own text, made from a checked tree
             for piece in optimizer.param_groups:
-                base = group.parts.get(piece["part"], {}).get("lr", group.settings["lr"])
+                own = group.parts.get(piece["part"], {})
+                base = own.get("lr", group.settings["lr"])
                 if isinstance(base, str):
                     base = float(eval(base, {"__builtins__": {}}, names))
                 piece["lr"] = base * factor
+                if own.get("restart") == clock.iteration > 0:
+                    for parameter in piece["params"]:
+                        optimizer.state.pop(parameter, None)
             found[group.name] = float(group.settings["lr"]) * factor
         return found
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from composer.document import Mapping as Tree
 from composer.document import plain
 from composer.elaborate import Elaborator
-from composer.errors import ComposeError, Place
+from composer.errors import ComposeError, Problem
+from composer.expression import Expression
 from composer.index import Indices
+from composer.ordering import circle_text, in_order, names_in
 from composer.reading import Definition, entries, expand_section, expression_of, families, is_expression, read_indices
 
 if TYPE_CHECKING:
@@ -42,53 +45,45 @@ def _read_indices(builder: Builder, fallback: Indices) -> Indices:
         raise ComposeError.together(builder.problems) from None
 
 
-def _constant_reader(builder: Builder, indices: Indices) -> Elaborator:
+def _constant_reader(builder: Builder, indices: Indices, others: Iterable[str] = ()) -> Elaborator:
+    names = [*builder.constants, *others]
     return Elaborator(
-        builder.table,
-        indices,
-        lambda name, at: builder.constants.get(name),
-        lambda: list(builder.constants),
-        families(list(builder.constants)),
-        {},
+        builder.table, indices, lambda name, at: builder.constant_named(name), lambda: names, families(names), {}
     )
 
 
 def _define_params(builder: Builder, found: list[Definition], indices: Indices) -> None:
+    """Work out the params in the order in which they need each other."""
     waiting = {d.name: d for d in found}
-    active: list[str] = []
-
-    def lookup(name: str, at: Place) -> Any:
-        if name in builder.constants:
-            return builder.constants[name]
-        if name in waiting:
-            return resolve(name, at)
-        return None
-
-    def resolve(name: str, at: Place) -> Any:
-        if name in active:
-            raise ComposeError(f"params need each other: {' -> '.join([*active, name])}", at)
-        definition = waiting[name]
-        active.append(name)
-        try:
-            if is_expression(definition.item):
-                names = families([*builder.constants, *waiting])
-                reader = Elaborator(builder.table, indices, lookup, lambda: list(waiting), names, {})
-                builder.constants[name] = reader.constant(expression_of(definition.item), definition.bound)
-            elif isinstance(definition.item, Tree):
-                raise ComposeError("a param is a number, a text or a list", definition.item.place)
-            else:
-                value = plain(definition.item)
-                if value is None:
-                    raise ComposeError(f"param '{name}' has no value", definition.place)
-                builder.constants[name] = value
-        finally:
-            active.pop()
-        return builder.constants[name]
-
+    trees: dict[str, Expression | None] = {}
     for name, definition in waiting.items():
         try:
-            if name not in builder.constants:
-                resolve(name, definition.place)
+            trees[name] = expression_of(definition.item) if is_expression(definition.item) else None
         except ComposeError as error:
             builder.problems.extend(error.problems)
-            builder.constants.setdefault(name, 1)
+            builder.broken.add(name)
+    needs = {
+        name: [] if tree is None else list(names_in(tree, waiting[name].bound, indices)) for name, tree in trees.items()
+    }
+    order, circles = in_order(needs)
+    for circle in circles:
+        builder.broken.update(circle)
+        at = min((waiting[n].item.place for n in circle), key=lambda place: (place.line, place.column))
+        fact = f"params need each other in a circle: {circle_text(circle)}"
+        builder.problems.append(Problem(fact, at, "give one of them a number"))
+    reader = _constant_reader(builder, indices, waiting)
+    for name in order:
+        definition, tree = waiting[name], trees[name]
+        try:
+            if name in builder.broken:
+                continue
+            value = plain(definition.item) if tree is None else reader.constant(tree, definition.bound)
+            if value is None:
+                raise ComposeError(f"param '{name}' has no value", definition.place, f"write {name}: 1")
+            builder.constants[name] = value
+        except ComposeError as error:
+            builder.problems.extend(error.problems)
+            builder.broken.add(name)
+    # As they were written, whatever the order in which they were worked out.
+    written = [*(n for n in builder.constants if n not in waiting), *(n for n in waiting if n in builder.constants)]
+    builder.constants = {name: builder.constants[name] for name in written}

@@ -46,7 +46,7 @@ def _ordered(builder: Builder, found: dict[str, Phase]) -> tuple[Phase, ...]:
     for group in items:
         try:
             trees = [tree for tree, _ in split_names(group)]
-            for binding in builder.indices.expand(builder.indices.free(trees, {})):
+            for binding in builder.indices.expand(builder.indices.free(trees, {}), None, group.place):
                 names += [builder.indices.full_name(tree, binding) for tree in trees]
         except ComposeError as error:
             builder.problems.extend(error.problems)
@@ -109,7 +109,7 @@ def _updated(builder: Builder, item: Item, definition: Definition) -> tuple[str,
         item = item.need(values[0])
     names: list[str] = []
     for tree, place in split_names(item):
-        for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound):
+        for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound, place):
             name = builder.indices.full_name(tree, binding)
             known = [n for names_ in builder.network_names.values() for n in names_]
             if name not in known:
@@ -235,7 +235,7 @@ def _first(builder: Builder, item: Item | None, bound: Binding) -> tuple[Node, .
     trees = parse_expression(f"[{text}]", item.place.within(-1, len(text) + 1))
     assert isinstance(trees, ListOf)
     for tree in trees.items:
-        for binding in builder.indices.expand(builder.indices.free([tree], bound), bound):
+        for binding in builder.indices.expand(builder.indices.free([tree], bound), bound, item.place):
             node = builder.attempt(tree, binding)
             if node is not None:
                 found.append(node)

@@ -6,7 +6,7 @@ together in an iteration; it is a plain value, printed and compared by the golde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from composer.nodes import Graph, Node, Phase, reachable
@@ -111,7 +111,6 @@ class _Planner:
         self.last_use: dict[int, int] = {}
         self.by_number: dict[int, Evaluation] = {}
         self.retaining: set[int] = set()
-        self.targets: set[Evaluation] = set()  # what derivatives are taken at
         self.stepped: dict[str, int] = {}  # network -> last run that stepped it
         self.on_batch = _sources(graph, lambda n: n.op == "input")
         self.on_phase = _sources(graph, lambda n: graph.lifetime.get(n) == "phase")
@@ -130,18 +129,7 @@ class _Planner:
                 self.by_number[n] for n, last in self.last_use.items() if n in self.kept and last == run.number
             )
             runs.append(replace(run, retain=run.number in self.retaining, release=gone))
-        return Plan(self.graph, self.active, tuple(runs), frozenset(self.kept), self.leaves())
-
-    def leaves(self) -> dict[int, tuple[int, int]]:
-        """Results without a graph that a derivative is taken at, and the runs from the first to the last that need it."""
-        found: dict[int, tuple[int, int]] = {}
-        for one in self.by_number.values():
-            for arg in one.args:
-                asked = arg.number in one.paths or (one.node.op == "grad" and arg is one.args[1])
-                if asked and arg in self.targets and not arg.has_graph:
-                    first, last = found.get(arg.number, (one.run, one.run))
-                    found[arg.number] = (min(first, one.run), max(last, one.run))
-        return found
+        return Plan(self.graph, self.active, tuple(runs), frozenset(self.kept), leaves_of(self.by_number.values()))
 
     # -- one run of a phase -------------------------------------------------------------------------------------
 
@@ -281,16 +269,8 @@ class _Planner:
 
     def differentiate(self, made: Evaluation) -> None:
         """Mark the ways from x to score of a `grad`: graphs are built along them."""
-        score, x = made.args
-        self.targets.add(x)
-        reaching = {x.number}
-        for one in sorted(_below(score), key=lambda e: e.number):  # arguments have lower numbers than what uses them
-            ways = {a.number for a in one.args} & reaching
-            if ways and one is not x and one.node.op not in CONSTANT:
-                one.paths |= ways
-                reaching.add(one.number)
-                self.hold(one)
-                made.between += (one,)
+        for one in mark_ways(made):
+            self.hold(one)
 
     def chain(self, known: Evaluation, kept: bool = True) -> list[Evaluation]:
         """`known` and the evaluations below it through which a gradient of this run would flow.
@@ -307,6 +287,33 @@ class _Planner:
             if one.node.op not in ("stop", "state"):
                 stack.extend(one.args)
         return list(found.values())
+
+
+def mark_ways(made: Evaluation) -> tuple[Evaluation, ...]:
+    """Mark what a `grad` goes through, from its x to its score: graphs are built along these ways."""
+    score, x = made.args
+    reaching = {x.number}
+    for one in sorted(_below(score), key=lambda e: e.number):  # arguments have lower numbers than what uses them
+        ways = {a.number for a in one.args} & reaching
+        if ways and one is not x and one.node.op not in CONSTANT:
+            one.paths |= ways
+            reaching.add(one.number)
+            made.between += (one,)
+    return made.between
+
+
+def leaves_of(evaluations: Iterable[Evaluation]) -> dict[int, tuple[int, int]]:
+    """Results without a graph that a derivative is taken at, and the first and last run that need them."""
+    every = list(evaluations)
+    origins = {one.args[1].number for one in every if one.node.op == "grad"}
+    found: dict[int, tuple[int, int]] = {}
+    for one in every:
+        for arg in one.args:
+            asked = arg.number in one.paths or (one.node.op == "grad" and arg is one.args[1])
+            if asked and arg.number in origins and not arg.has_graph:
+                first, last = found.get(arg.number, (one.run, one.run))
+                found[arg.number] = (min(first, one.run), max(last, one.run))
+    return found
 
 
 def _below(one: Evaluation) -> list[Evaluation]:
@@ -345,8 +352,7 @@ def _live_nodes(loss: Node, trained: frozenset[str]) -> set[Node]:
 def _sources(graph: Graph, is_source: object) -> set[Node]:
     """Nodes that are, or depend on, a source; kept values, states and draws cut the way."""
     found: set[Node] = set()
-    roots = [n for p in graph.phases for n in (*p.first, *(m for t in p.terms for m in (t.weight, t.loss)))]
-    for node in reachable(roots):
+    for node in reachable(graph.training_roots):
         lifetime = graph.lifetime.get(node)
         if is_source(node):  # type: ignore[operator]
             found.add(node)

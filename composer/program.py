@@ -17,7 +17,8 @@ from composer.errors import ComposeError, nearest
 from composer.feeding import feed
 from composer.fields import Stream
 from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
-from composer.nodes import Graph, Node, Translation, reachable
+from composer.gathering import Passes, build_collectors
+from composer.nodes import Graph, Node, Pass, Translation, reachable
 from composer.optimizers import Averages, Optimizers
 from composer.plan import Active, Plan, Run, make_plan
 from composer.randomness import Draws, InsideDraws, StateDraws
@@ -73,6 +74,7 @@ class Program:
         self.epoch_length = self.graph.training.epoch_iterations or 1
         self.networks = build_networks(shaped, seed, self.device, dtype)
         self.states = build_states(shaped, seed, self.device, dtype)
+        self.collectors = build_collectors(shaped, self.device, dtype)
         self.averages = {n: averaged(self.networks[n]) for n in self.graph.averages}
         for name, average in self.graph.averages.items():
             if average.mode:
@@ -88,6 +90,8 @@ class Program:
             for phase in self.graph.phases
         }
         self.conditions = [(phase, condition(phase.when), condition(phase.step)) for phase in self.graph.phases]
+        self.clock: Clock | None = None
+        self.passing = Passes(self)
         self.watched: frozenset[str] = frozenset()
         self.watches_gradients = False
         self.translator = Translator(self)
@@ -109,6 +113,22 @@ class Program:
     @property
     def show(self) -> tuple[str, ...]:
         return tuple(text for text, _ in self.graph.show)
+
+    @property
+    def passes(self) -> Mapping[str, Pass]:
+        return self.graph.passes
+
+    def due_passes(self, ended: bool = False) -> tuple[Pass, ...]:
+        """The passes to run before the next iteration; with `ended`, those that come after the last one."""
+        return self.passing.due(ended)
+
+    def run_pass(self, name: str, batches: Iterable[Batch], draws: Mapping[str, Any] | None = None) -> int:
+        """Run a pass over batches of its streams, without gradients; gives how many there were.
+
+        Networks run in their own mode (or the pass's): in training mode their batch statistics move. What it gathers
+        is part of `state`. A `ComposeError` when there is no batch, or one without a field that it needs.
+        """
+        return self.passing.run(name, batches, draws)
 
     def parameter_counts(self) -> dict[str, int]:
         return {n: sum(p.numel() for p in m.parameters()) for n, m in self.networks.items()}
@@ -162,6 +182,8 @@ class Program:
             "inside": self.within,
             "rows_of": rows_of,
             "old_weights": old_weights,
+            "collect": self.collect,
+            "collected": self.collected,
             **NUMBERS,
         }
         for variable, (network, entry, average) in code.networks.items():
@@ -192,7 +214,8 @@ class Program:
         """
         values = {k: v for k, v in (draws or {}).items() if k in self.graph.values and self.graph.values[k].op != "draw"}
         batches = [batch] if isinstance(batch, Mapping) else list(batch)
-        clock = Clock(self.iteration, self.epoch_length)
+        self.passing.check(frozenset(values))
+        clock = self.clock = Clock(self.iteration, self.epoch_length)
         plan, functions = self.functions(self.active(self.iteration), frozenset(values))
         self.draws.begin(self.iteration, {k: v for k, v in (draws or {}).items() if k not in values})
         result = StepResult(self.iteration, rates=self.optimizers.set_rates(clock, NUMBERS))
@@ -212,6 +235,7 @@ class Program:
                     result.values[f"{run.phase.name}/{name}"] = keep[f"watched {name}"]
             self.train(run, terms, result)
         self.mover.move(self.iteration, self.epoch_length)
+        self.passing.stepped()
         left = self.draws.unused()
         if left:
             raise ComposeError(f"draws were fed that nothing drew: {', '.join(left)}")
@@ -257,9 +281,13 @@ class Program:
         missing = [f.name for s in self.graph.streams for f in s.fields if f.name not in batch and f.name not in fed]
         if missing:
             raise ComposeError(f"the batch has no '{missing[0]}'", remedy=f"it has {', '.join(batch)}")
+        return self.moved({**batch, **fed})
+
+    def moved(self, batch: Batch) -> dict[str, Tensor]:
+        """A batch on the program's device; reals in its dtype."""
         return {
             k: v.to(self.device, self.dtype, non_blocking=True) if v.is_floating_point() else v.to(self.device)
-            for k, v in {**batch, **fed}.items()
+            for k, v in batch.items()
         }
 
     # -- helpers of emitted code --------------------------------------------------------------------------------
@@ -272,7 +300,16 @@ class Program:
     def keep_state(self, name: str, x: Tensor, **settings: Any) -> Tensor:
         """Ask a state block (a pool, a queue) under its value's name."""
         with torch.no_grad():
-            return self.states[name](x, draws=StateDraws(self.draws, name))  # type: ignore[no-any-return]
+            draws = StateDraws(self.draws, name, self.clock)
+            return self.states[name](x, draws=draws)  # type: ignore[no-any-return]
+
+    def collect(self, name: str, *args: Any) -> None:
+        """Give a collecting block one batch of a pass."""
+        self.collectors[name](*args)
+
+    def collected(self, name: str) -> Tensor:
+        """What a pass gathered under a name."""
+        return self.collectors[name].value  # type: ignore[return-value]
 
     @contextmanager
     def within(self, network: str, call: str) -> Iterator[None]:
@@ -315,37 +352,47 @@ class Program:
         function = self.load(code, f"<{self.graph.name} values>")
         clock = Clock(max(0, self.iteration - 1), self.epoch_length)
         inputs = {n.target for n in reachable(nodes) if n.op == "input"}
-        given = {
-            k: v.to(self.device, self.dtype) if v.is_floating_point() else v.to(self.device) for k, v in batch.items()
-        }
-        missing = sorted(inputs - set(given))
+        missing = sorted(inputs - set(batch))
         if missing:
             raise ComposeError(f"the batch has no '{missing[0]}'")
         called = {n.target for n in reachable(nodes) if n.op == "call"}
-        with self.unchanged(mode, called), torch.no_grad():
+        with self.unchanged(called), self.in_mode(mode, called), torch.enable_grad():  # the lines switch it off
             self.draws.begin(("value", seed), draws)
-            return tuple(function(given, {}, self.draw, self.keep_state, clock))
+            return tuple(function(self.moved(batch), {}, self.draw, self.keep_state, clock))
 
     @contextmanager
-    def unchanged(self, mode: str, called: set[str]) -> Iterator[None]:
-        """Put networks into `mode` and take back whatever running them changes."""
-        modules = [self.networks[n] for n in called] + [self.averages[n] for n in called if n in self.averages]
-        modules += list(self.states.values())
+    def unchanged(self, called: set[str]) -> Iterator[None]:
+        """Take back whatever running the networks `called` changes: their buffers, and states."""
+        modules = [*self.versions(called), *self.states.values()]
         buffers = [(b, b.clone()) for m in modules for b in m.buffers()]
-        modes = [(part, part.training) for m in modules for part in m.modules()]
-        if mode:
-            for name in called:
-                for module in [self.networks[name], *([self.averages[name]] if name in self.averages else [])]:
-                    if not self.graph.networks[name].frozen:
-                        module.train(mode == "train")
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+
+    @contextmanager
+    def in_mode(self, mode: str, called: set[str]) -> Iterator[None]:
+        """Put the networks `called` into `mode` for a while; frozen ones stay as they are, and all where it is ""."""
+        modes = [(part, part.training) for m in self.versions(called) for part in m.modules()]
+        for module in self.versions(n for n in called if mode and not self.graph.networks[n].frozen):
+            module.train(mode == "train")
         try:
             yield
         finally:
             for part, training in modes:
                 part.training = training
-            with torch.no_grad():
-                for buffer, before in buffers:
-                    buffer.copy_(before)
+
+    def versions(self, names: Iterable[str]) -> list[torch.nn.Module]:
+        """Networks, and their averages where they have one."""
+        return [where[n] for n in names for where in (self.networks, self.averages) if n in where]
+
+    def saved(self) -> Iterator[tuple[str, torch.nn.Module]]:
+        """Every module that belongs to the state, with the beginning of its tensors' names."""
+        kinds = {"networks": self.networks, "averages": self.averages}
+        for kind, modules in {**kinds, "states": self.states, "collected": self.collectors}.items():
+            yield from ((f"{kind}/{name}/", module) for name, module in modules.items())
 
     def translate(self, images: Any, as_: str | None = None, seed: int = 0, **more: Any) -> Tensor:
         """Translate prepared images [n c h w] in [-1, 1]; see `composer.translate`."""
@@ -360,30 +407,28 @@ class Program:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that training changed: tensors by name, and plain data for JSON."""
         tensors: dict[str, Tensor] = {}
-        for kind, modules in (("networks", self.networks), ("averages", self.averages), ("states", self.states)):
-            for name, module in modules.items():
-                for key, value in module.state_dict().items():
-                    tensors[f"{kind}/{name}/{key}"] = value.detach().clone().contiguous()
+        for prefix, module in self.saved():
+            for key, value in module.state_dict().items():
+                tensors[f"{prefix}{key}"] = value.detach().clone().contiguous()
         optimizer, plain = self.optimizers.state()
         tensors.update({f"optimizers/{k}": v.detach().clone().contiguous() for k, v in optimizer.items()})
         meta = {"iteration": self.iteration, "epoch_length": self.epoch_length, "seed": self.seed, "optimizers": plain}
-        return tensors, meta
+        return tensors, {**meta, "passes": sorted(self.passing.done)}
 
     def load_state(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Put back what `state` gave; a `ComposeError` when it belongs to another graph."""
-        for kind, modules in (("networks", self.networks), ("averages", self.averages), ("states", self.states)):
-            for name, module in modules.items():
-                prefix = f"{kind}/{name}/"
-                own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-                try:
-                    module.load_state_dict(own)
-                except RuntimeError as error:
-                    first = " ".join(str(error).split())[:200]
-                    raise ComposeError(f"the checkpoint does not fit '{name}': {first}") from None
+        for prefix, module in self.saved():
+            own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+            try:
+                module.load_state_dict(own)
+            except RuntimeError as error:
+                first = " ".join(str(error).split())[:200]
+                raise ComposeError(f"the checkpoint does not fit '{prefix.split('/')[1]}': {first}") from None
         for name, network in self.graph.networks.items():
             set_mode(self.networks[name], network)
         self.iteration = int(meta["iteration"])
         self.epoch_length = int(meta["epoch_length"])
+        self.passing.done = set(meta.get("passes", ()))
         prefix = "optimizers/"
         for group in self.graph.groups:
             if 0 < group.restart < self.iteration:

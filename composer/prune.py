@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from composer.block import look_up
 from composer.errors import ComposeError, Problem
-from composer.nodes import Graph, Node, Phase, reachable
+from composer.nodes import Graph, Node, Pass, Phase, reachable
 from composer.signature import parse_signature
 
 
@@ -40,23 +40,27 @@ def trained_through(root: Node, stop_at: frozenset[str] = frozenset({"stop", "st
     return found
 
 
-def lint(graph: Graph) -> list[Problem]:
-    """Warnings: networks nobody trains, updates nothing reaches, names nothing uses."""
+def lint(graph: Graph, asked: Collection[str] = ()) -> list[Problem]:
+    """Warnings: networks nobody trains, updates nothing reaches, names nothing uses.
+
+    `asked`: names that some expression names. Numbers and functions of the clock are folded into what uses them.
+    """
     found: list[Problem] = []
+    idle = _idle(graph)
     updated = {n for phase in graph.phases for n in phase.update}
     for network in graph.networks.values():
         if network.frozen and network.name in updated:
             found.append(
                 Problem(f"network '{network.name}' is frozen and updated", network.place, "drop one of the two")
             )
-        elif not network.frozen and network.name not in updated:
+        elif not network.frozen and network.name not in updated and network.name not in idle:
             found.append(
                 Problem(f"no phase updates network '{network.name}'", network.place, "update it, or say frozen: true")
             )
     for phase in graph.phases:
         reached = {n for term in phase.terms for n in trained_through(term.loss)}
         for name in phase.update:
-            if name not in reached:
+            if name not in reached and name not in idle:
                 found.append(
                     Problem(
                         f"no term of phase '{phase.name}' reaches network '{name}'",
@@ -64,21 +68,40 @@ def lint(graph: Graph) -> list[Problem]:
                         "add a term that uses it, or do not update it",
                     )
                 )
-    used = {id(n) for n in reachable(_all_roots(graph))}
+    used = {id(n) for n in reachable(graph.roots)}
     written: dict[str, list[str]] = {}
     for name in graph.values:
         written.setdefault(graph.patterns.get(name, name), []).append(name)
     for pattern, names in written.items():
-        if all(id(graph.values[n]) not in used for n in names) and not pattern.startswith("_"):
+        folded = any(n in asked and graph.values[n].scalar for n in names)
+        if not folded and all(id(graph.values[n]) not in used for n in names) and not pattern.startswith("_"):
             node = graph.values[names[0]]
             kind = {"draw": "draw", "input": "input"}.get(node.op, "value")
             found.append(Problem(f"{kind} '{pattern}' is not used", node.place, "use it or drop it"))
     return found
 
 
-def _all_roots(graph: Graph) -> list[Node]:
-    roots = [n for p in graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))]
-    return roots + [t.node for t in graph.translations.values()] + [n for _, n in graph.show]
+def _idle(graph: Graph) -> set[str]:
+    """Networks that nothing calls though others of the same line are called: a variant may need fewer of them."""
+    called = networks_of(reachable(graph.roots))
+    busy = {graph.patterns.get(name, name) for name in called}
+    return {name for name in graph.networks if name not in called and graph.patterns.get(name, name) in busy}
+
+
+def _passes_for(graph: Graph, nodes: Iterable[Node]) -> dict[str, Pass]:
+    """The passes that `nodes` need: what they gather or fill is used, by another such pass too."""
+    used = set(nodes)
+    kept: dict[str, Pass] = {}
+    waiting = True
+    while waiting:
+        waiting = False
+        names = {n.target for n in used if n.op == "collected"}
+        for one in graph.passes.values():
+            if one.name not in kept and (names & set(one.collect) or used & set(one.fill)):
+                kept[one.name] = one
+                used |= set(reachable(one.roots))
+                waiting = True
+    return {name: one for name, one in graph.passes.items() if name in kept}
 
 
 def prune(graph: Graph) -> Graph:
@@ -103,6 +126,8 @@ def prune(graph: Graph) -> Graph:
         if all(graph.networks[n].frozen or n in trained for n in networks_of(reachable([t.node])))
     }
     extra = reachable([t.node for t in translations.values()])
+    passes = _passes_for(graph, [*training_nodes, *extra, *reachable([n for _, n in graph.show])])
+    extra = [*extra, *reachable([n for one in passes.values() for n in one.roots])]
     own_fields = {f.name for t in translations.values() for f in t.fields}
     needed_inputs = {n.target for n in [*training_nodes, *extra] if n.op == "input"} - own_fields
     if not needed_inputs and any(_counts_rows(n) for n in training_nodes):
@@ -131,6 +156,7 @@ def prune(graph: Graph) -> Graph:
         translations=translations,
         streams=streams,
         show=show,
+        passes=passes,
         networks=networks,
         values=values,
         lifetime={n: k for n, k in graph.lifetime.items() if n in everything},
@@ -164,7 +190,7 @@ def dependencies(graph: Graph) -> Mapping[Node, frozenset[str]]:
     What depends only on kept values, inputs, draws and state is not invalidated when a network is stepped.
     """
     found: dict[Node, frozenset[str]] = {}
-    for node in reachable(_all_roots(graph)):
+    for node in reachable(graph.roots):
         below: frozenset[str] = frozenset()
         children: list[Any] = [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]
         for child in children:

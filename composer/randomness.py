@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from composer.clock import Clock
 from composer.errors import ComposeError
 
 
@@ -113,8 +114,9 @@ class InsideDraws:
 class StateDraws:
     """What a state block asks for random numbers, one after the other."""
 
-    def __init__(self, draws: Draws, name: str) -> None:
+    def __init__(self, draws: Draws, name: str, clock: Clock | None = None) -> None:
         self.draws, self.name = draws, name
+        self.clock = clock  # None: in a pass
         self.seeded: torch.Generator | None = None
 
     def _generator(self, name: str) -> torch.Generator:

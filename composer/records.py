@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import re
 from collections.abc import Mapping as AnyMapping
@@ -105,16 +106,24 @@ class Record(Kind):
         if not isinstance(node, Mapping):
             wrong(path, self, node, problems)
             return
+        missing = [name for name, entry in self.fields.items() if entry.required and name not in node]
         for key, value in node:
             entry = self.fields.get(key.text)
             if entry is None:
-                remedy = nearest(key.text, self.fields)
+                meant = _meant(key.text, missing) if len(missing) else ""
+                missing = [name for name in missing if name != meant]  # one mistake is said once
+                remedy = f"did you mean '{meant}'?" if meant else nearest(key.text, self.fields)
                 problems.add(said(path, f"unknown {self.noun} '{shortened(key.text)}'"), key.place, remedy)
             else:
                 entry.kind.check(value, join(path, key.text), problems)
-        for name, entry in self.fields.items():
-            if entry.required and name not in node:
-                problems.add(said(path, f"'{name}' is missing"), node.place, f"{name}: {entry.about}")
+        for name in missing:
+            inside = _inside(name, node)
+            if inside is None:
+                problems.add(said(path, f"'{name}' is missing"), node.place, f"{name}: {self.fields[name].about}")
+            else:
+                above, key = inside
+                fact = f"'{name}' is missing: it stands inside '{shortened(above.text)}'"
+                problems.add(said(path, fact), key.place, f"indent it like '{shortened(above.text)}'")
         self.check_exclusive(node, path, problems)
 
     def check_exclusive(self, node: Mapping, path: str, problems: Problems) -> None:
@@ -149,6 +158,20 @@ class Record(Kind):
     def child(self, key: str) -> Kind | None:
         entry = self.fields.get(key)
         return entry.kind if entry else None
+
+
+def _meant(written: str, missing: list[str]) -> str:
+    """Which of the missing keys an unknown one stands for: the one it is like; the only one."""
+    close = difflib.get_close_matches(written, missing, n=1, cutoff=0.6)
+    return close[0] if close else missing[0] if len(missing) == 1 else ""
+
+
+def _inside(name: str, node: Mapping) -> tuple[Leaf, Leaf] | None:
+    """Where a missing key stands instead: the key above it and itself, one level too deep."""
+    for key, value in node:
+        if isinstance(value, Mapping) and name in value:
+            return key, value.key(name)
+    return None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def _rule(**settings: Field) -> Kind:
     return Record({"lr": _LR} | settings, noun="setting of this optimizer")
 
 
-# Optimizers and their settings. The runtime has one for each name.
+# Optimizers and their settings; `composer.optimizers` has the class of each.
 OPTIMIZERS: dict[str, Field] = {
     "adam": Field(_rule(betas=_BETAS, eps=_EPS, weight_decay=_DECAY, amsgrad=Field(Flag(), "AMSGrad")), "Adam"),
     "adamw": Field(_rule(betas=_BETAS, eps=_EPS, weight_decay=_DECAY, amsgrad=Field(Flag(), "AMSGrad")), "AdamW"),
@@ -67,6 +67,15 @@ OPTIMIZERS: dict[str, Field] = {
         "RMSProp, epsilon inside the root, squares start at `start`",
     ),
 }
+
+
+def optimizer_settings(name: str) -> tuple[str, ...]:
+    """The settings of the optimizer `name`."""
+    rule = OPTIMIZERS[name].kind
+    assert isinstance(rule, Record)
+    return tuple(rule.fields)
+
+
 _GROUP_OPTIONS: dict[str, Field] = {
     "learning_rate": _LEARNING_RATE,
     "clip_norm": Field(_WEIGHT, "largest norm of the group's gradient; 0: no clipping"),
@@ -75,7 +84,12 @@ _GROUP_OPTIONS: dict[str, Field] = {
     "weight_decay": _DECAY,
     "restart": Field(_COUNT, "iteration at which its state starts anew"),
 }
-_PART = Record(OPTIMIZERS | _GROUP_OPTIONS, "a mapping of settings", "setting of a part", not_both=tuple(OPTIMIZERS))
+_PART = Record(
+    OPTIMIZERS | {name: _GROUP_OPTIONS[name] for name in ("weight_decay", "restart")},
+    "a mapping of settings",
+    "setting of a part",
+    not_both=tuple(OPTIMIZERS),
+)
 _GROUP = Record(
     {"networks": Field(_NAMES_TEXT, "its networks; without it the group's name is one")}
     | OPTIMIZERS

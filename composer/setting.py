@@ -6,7 +6,8 @@ from typing import Any
 
 from composer.block import Block, Setting
 from composer.errors import Place, Problem, nearest
-from composer.kinds import Anything, Choice, Flag, Kind, Number, Text, is_computed
+from composer.kinds import Anything, Choice, Flag, Kind, Number, Rule, Text, is_computed
+from composer.limits import LARGEST_SETTING
 from composer.records import ListOf, OrNull
 from composer.tree import Problems, as_node
 
@@ -20,6 +21,8 @@ def setting_kind(setting: Setting) -> Kind:
         kind = Number(setting.low, setting.high, whole=setting.type == "int")
     elif setting.type == "bool":
         kind = Flag()
+    elif setting.type == "str" and setting.examples:
+        kind = Rule(tuple(dict.fromkeys(str(example).partition("(")[0] for example in setting.examples)))
     elif setting.type == "str":
         kind = Text(may_be_empty=True)
     elif setting.type == "list":
@@ -38,6 +41,8 @@ def check_setting(block: Block, name: str, value: Any, place: Place) -> Problem 
         return None
     problems = Problems()
     setting_kind(setting).check(as_node(value, place), f"'{name}' of {block.name}", problems)
+    if not problems and setting.type == "int" and isinstance(value, int) and abs(value) > LARGEST_SETTING:
+        problems.add(f"'{name}' of {block.name}: {value} is too large", place, f"use at most {LARGEST_SETTING}")
     return problems[0] if problems else None
 
 

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from composer.document import Leaf, plain
+from composer.block import look_up
+from composer.document import Leaf
 from composer.document import Mapping as Tree
 from composer.document import Node as Item
 from composer.document import Sequence as Items
 from composer.elaborate import Broken
-from composer.errors import ComposeError, Problem, nearest
+from composer.errors import ComposeError, Place, Problem, nearest
 from composer.expression import ListOf, parse_expression
 from composer.fields import Field
 from composer.nodes import Average, Group, Node, Training, Translation
 from composer.reading import Definition, entries, expand_section, expression_of, leaf_text, split_names
+from composer.sections import OPTIMIZERS, optimizer_settings
 
 if TYPE_CHECKING:
     from composer.graph import Builder
 
-# Kinds of optimizers and the settings each takes.
-OPTIMIZERS: dict[str, tuple[str, ...]] = {
-    "adam": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
-    "adamw": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
-    "sgd": ("lr", "momentum", "dampening", "weight_decay", "nesterov"),
-    "rmsprop": ("lr", "alpha", "eps", "weight_decay", "momentum", "centered"),
-    "adagrad": ("lr", "lr_decay", "eps", "weight_decay"),
-}
-DEFAULT_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "rmsprop": 1e-2, "adagrad": 1e-2}
+DEFAULT_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "rmsprop": 1e-2, "adagrad": 1e-2, "rmsprop_tf": 1e-2}
 
 
 def read_groups(builder: Builder) -> tuple[Group, ...]:
@@ -102,7 +96,7 @@ def _group_networks(builder: Builder, definition: Definition, known: list[str]) 
         return (definition.name,)
     names: list[str] = []
     for tree, place in split_names(names_item):
-        for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound):
+        for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound, place):
             name = builder.indices.full_name(tree, binding)
             if name not in known:
                 raise ComposeError(f"unknown network '{name}'", place, nearest(name, known))
@@ -131,10 +125,12 @@ def _read_group(builder: Builder, definition: Definition, names: tuple[str, ...]
     for name in ("clip_norm", "clip_value", "clip_weights", "restart"):
         item = body.get(name)
         value = None if item is None else builder.evaluated(item, bound)
-        if item is not None and (value is None or not _number(value) or value < 0):
-            raise ComposeError(f"{name} is {value!r}", item.place, "use a number from 0 on (0 = off)")
         numbers[name] = value
-    parts = {str(key.value): _part(builder, kind, item, bound) for key, item in entries(body.get("parts"))}
+    parts = {}
+    for key, item in entries(body.get("parts")):
+        for name in names:
+            _check_part(builder, str(key.value), name, key.place)
+        parts[str(key.value)] = _part(builder, kind, item, bound)
     return Group(
         definition.name,
         names,
@@ -150,16 +146,31 @@ def _read_group(builder: Builder, definition: Definition, names: tuple[str, ...]
     )
 
 
+def _check_part(builder: Builder, part: str, name: str, place: Place) -> None:
+    """Refuse a part that a network does not have: its block declares parts, a wired one has those of its lines."""
+    network = builder.networks.get(name)
+    if network is None:
+        return  # it could not be read
+    if network.wiring is None:
+        known = list(look_up(network.block).parts)
+    else:
+        known = list(dict.fromkeys(layer.part for layer in network.wiring.layers.values()))
+    if part not in known:
+        remedy = nearest(part, known) if known else "its block declares none"
+        raise ComposeError(f"network '{name}' has no part '{part}'", place, remedy)
+
+
 def _part(builder: Builder, kind: str, item: Item, bound: Any) -> dict[str, Any]:
-    inner = item.get(kind) if isinstance(item, Tree) and item.get(kind) is not None else item
+    """Settings of a part: those of the optimizer, beside it or under its name, and `restart`."""
     found: dict[str, Any] = {}
-    for key, value in entries(inner):
+    for key, value in entries(item):
         name = str(key.value)
-        if name == "restart":
-            continue
-        if name not in OPTIMIZERS[kind]:
-            raise ComposeError(f"no setting of {kind} named '{name}'", key.place, nearest(name, OPTIMIZERS[kind]))
-        if isinstance(value, Leaf) and isinstance(value.value, str):
+        if name == kind:
+            found |= _part(builder, kind, value, bound)
+        elif name not in (*optimizer_settings(kind), "restart"):
+            known = optimizer_settings(kind)
+            raise ComposeError(f"no setting of {kind} named '{name}'", key.place, nearest(name, known))
+        elif name == "lr" and isinstance(value, Leaf) and isinstance(value.value, str):
             found[name] = builder.elaborator.clock_text(expression_of(value), bound)
         else:
             found[name] = builder.evaluated(value, bound)
@@ -171,25 +182,17 @@ def read_optimizer(builder: Builder, kind: str, item: Item | None, bound: Any) -
     settings: dict[str, Any] = {}
     for key, value in entries(item):
         name = str(key.value)
-        if name not in OPTIMIZERS[kind]:
-            raise ComposeError(f"no setting of {kind} named '{name}'", key.place, nearest(name, OPTIMIZERS[kind]))
         found = builder.evaluated(value, bound)
-        if name == "betas":
-            ok = isinstance(found, list) and len(found) == 2 and all(_number(b) and 0 <= b < 1 for b in found)
-            if not ok:
-                raise ComposeError(f"betas are {found!r}", value.place, "two numbers from 0 to below 1: [0.5, 0.999]")
-        elif name in ("amsgrad", "nesterov", "centered"):
-            if not isinstance(found, bool):
-                raise ComposeError(f"{name} is {found!r}", value.place, "use true or false")
-        elif not _number(found) or found < 0:
-            raise ComposeError(f"{name} is {found!r}", value.place, "use a number from 0 on")
+        if name == "betas" and not (len(found) == 2 and all(b < 1 for b in found)):
+            raise ComposeError(f"betas are {found}", value.place, "write two numbers below 1: [0.5, 0.999]")
         settings[name] = found
+    if settings.get("nesterov") and (not settings.get("momentum") or settings.get("dampening")):
+        assert isinstance(item, Tree)
+        raise ComposeError(
+            "nesterov needs momentum, and no dampening", item.need("nesterov").place, "write momentum: 0.9 beside it"
+        )
     settings.setdefault("lr", DEFAULT_RATES[kind])
     return settings
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def read_averages(builder: Builder) -> dict[str, Average]:
@@ -204,14 +207,9 @@ def read_averages(builder: Builder) -> dict[str, Average]:
                 )
             raw = builder.evaluated(definition.item, definition.bound)
             options = raw if isinstance(raw, dict) else {"decay": raw}
-            decay: Any = options.get("decay")
-            if not _number(decay) or not 0 <= decay <= 1:
-                raise ComposeError(
-                    f"an average with decay {decay!r}", definition.item.place, "use a number from 0 to 1"
-                )
             found[definition.name] = Average(
                 definition.name,
-                float(decay),
+                float(options["decay"]),
                 int(options.get("from", 0)),
                 str(options.get("mode", "")),
                 str(options.get("buffers", "own")),
@@ -231,10 +229,7 @@ def read_training(builder: Builder) -> Training:
         if name == "learning_rate":
             continue
         try:
-            found = builder.evaluated(item, {})
-            if found is not None and (isinstance(found, bool) or not isinstance(found, int) or found < 1):
-                raise ComposeError(f"{name} is {found!r}", item.place, "use a whole number from 1")
-            values[name] = found
+            values[name] = builder.evaluated(item, {})
         except ComposeError as error:
             builder.problems.extend(error.problems)
     return Training(
@@ -261,9 +256,7 @@ def read_translations(builder: Builder) -> dict[str, Translation]:
                 if entry.name not in builder.known:
                     builder.known[entry.name] = builder.table.node("input", entry.name, entry.place, entry.name)
                 fields.append(field)
-            mode = str(plain(body.need("mode"))) if "mode" in body else "eval"
-            if mode not in ("train", "eval"):
-                raise ComposeError(f"unknown mode '{mode}'", body.need("mode").place, nearest(mode, ("train", "eval")))
+            mode = str(builder.evaluated(body.need("mode"), definition.bound)) if "mode" in body else "eval"
             samples = builder.evaluated(body.need("samples"), definition.bound) if "samples" in body else 1
             naming = f"translate.{definition.name}"
             node = builder.attempt(expression_of(value), definition.bound, naming)
@@ -291,7 +284,7 @@ def read_show(builder: Builder) -> tuple[tuple[str, Node], ...]:
             trees = parse_expression(f"[{text}]", leaf.place.within(-1, len(text) + 1))
             assert isinstance(trees, ListOf)
             for tree in trees.items:
-                for binding in builder.indices.expand(builder.indices.free([tree], {})):
+                for binding in builder.indices.expand(builder.indices.free([tree], {}), None, leaf.place):
                     node = builder.attempt(tree, binding, "show")
                     if node is not None:
                         found.append((node.text, node))

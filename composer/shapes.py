@@ -12,12 +12,12 @@ from typing import Any
 from composer.block import Block, look_up
 from composer.errors import ComposeError, Place, Problem
 from composer.fields import Field
+from composer.limits import LARGEST_TENSOR, MOST_ITEMS
 from composer.matching import match
 from composer.nodes import Graph, Network, Node, Wiring, reachable, tapped
 from composer.signature import UNKNOWN, Dim, Mismatch, Rows, Series, Several, Tensor, Type, parse_signature
 
-LARGEST_TENSOR = 2**33  # elements for one row of a batch; more is a slip of the pen
-
+REST = "rest"  # a constructor's name for the sizes that `...` stands for
 
 @dataclass(frozen=True)
 class Bound:
@@ -47,9 +47,7 @@ class Shaped:
 def infer(graph: Graph) -> Shaped:
     """Work out every type; all problems in one `ComposeError`."""
     found = Inference(graph)
-    roots = [n for p in graph.phases for n in (*p.first, *(t.loss for t in p.terms), *(t.weight for t in p.terms))]
-    roots += [t.node for t in graph.translations.values()] + [n for _, n in graph.show]
-    for node in reachable(roots):
+    for node in reachable(graph.roots):
         found.add(node)
     for phase in graph.phases:
         for term in phase.terms:
@@ -112,12 +110,18 @@ class Inference:
             self.failed.add(node)
 
     def check_size(self, node: Node) -> None:
-        for one in _tensors(self.types[node]):
+        """Refuse what nobody can mean: billions of numbers, thousands of items."""
+        tensors = _tensors(self.types[node])
+        if len(tensors) > MOST_ITEMS:
+            fact = f"{node.text} would be a list of {len(tensors)} items"
+            raise ComposeError(fact, node.place, f"at most {MOST_ITEMS} are offered")
+        for one in tensors:
             count = 1
             for size in one.dims or ():
-                count *= size if isinstance(size, int) else 1
+                count *= size if isinstance(size, int) else int(size.at(self.graph.training.batch) if size else 1)
             if count > LARGEST_TENSOR:
-                raise ComposeError(f"{node.text} would have {count:.2g} numbers", node.place, "choose smaller sizes")
+                fact = f"{node.text} would have {float(count):.2g} numbers with a batch of {self.graph.training.batch}"
+                raise ComposeError(fact, node.place, "choose smaller sizes")
 
     def check_rows(self, node: Node, found: Type, batch: int) -> None:
         for one in _tensors(found):
@@ -161,8 +165,10 @@ class Inference:
                 return _broadcast(args, node)
             case "call":
                 return self.call(node, args)
-            case "apply" | "draw" | "state":
+            case "apply" | "draw" | "state" | "collect":
                 return self.apply(node, args)
+            case "collected":
+                return self.collected(node)
         return UNKNOWN
 
     def _item(self, node: Node, whole: Type) -> Type:
@@ -208,12 +214,26 @@ class Inference:
         if block.role == "draw" and not args and signature.inputs:
             args = [Tensor("value", (Rows(),))]  # a row for each row of the batch
         found = match(signature, args, names)
-        if block.role == "state":
-            missing = [a for a in block.axes if found.axes.get(a) is None]
+        if block.role in ("state", "collect"):
+            axes = {a: found.axes.get("..." if a == REST else a) for a in block.axes}
+            missing = [a for a in axes if axes[a] is None]
             if missing:
                 raise Mismatch(f"the size '{missing[0]}' of what it keeps is not known")
-            self.bound[node.name] = Bound({a: found.axes[a] for a in block.axes}, node.place)
+            self.bound[node.name] = Bound(axes, node.place)
         return found.output
+
+    def collected(self, node: Node) -> Type:
+        """The type of what a pass gathers, whose expression may not have had its turn yet."""
+        for one in self.graph.passes.values():
+            if node.target in one.collect:
+                source = one.collect[node.target]
+                below = reachable([source])
+                if node in below:
+                    raise ComposeError(f"'{node.target}' is gathered from itself", source.place)
+                for other in below:
+                    self.add(other)
+                return self.types[source]
+        return UNKNOWN
 
     # -- networks -----------------------------------------------------------------------------------------------
 

@@ -68,6 +68,7 @@ class Rows:
 
 
 Dim = int | Rows | None
+SHOWN = 32  # items of a list that a text names
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Series:
     def __str__(self) -> str:
         if self.items is None:
             return f"list of {self.each}"
-        return "(" + ", ".join(str(i) for i in self.items) + ")"
+        shown = [str(i) for i in self.items[:SHOWN]] + [f"... {len(self.items)} in all"] * (len(self.items) > SHOWN)
+        return "(" + ", ".join(shown) + ")"
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Several:
     items: tuple[Type, ...]
 
     def __str__(self) -> str:
-        return ", ".join(str(i) for i in self.items)
+        return str(Series(self.items))[1:-1]
 
 
 Type = Tensor | Series | Several

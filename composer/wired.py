@@ -29,7 +29,7 @@ class Wired(nn.Module):
         for layer in wiring.layers.values():
             block = look_up(layer.block)
             sizes = [axes[layer.name][a] for a in block.axes]
-            self.layers[layer.name] = block.load()(*sizes, **layer.settings)
+            self.layers[module_name(layer.name)] = block.load()(*sizes, **layer.settings)
         self._functions: dict[tuple[str, torch.dtype], Callable[..., tuple[Any, ...]]] = {}
 
     def forward(self, *inputs: Any) -> Any:
@@ -50,8 +50,8 @@ class Wired(nn.Module):
 
     def part(self, name: str) -> list[nn.Parameter]:
         """The parameters of the layers on the line `name` of the network (in a chain: of the link with this number)."""
-        own = [layer for key, layer in self.layers.items() if key == name or key.startswith(f"{name}_")]
-        return [p for layer in own for p in layer.parameters()]
+        own = [module_name(layer.name) for layer in self.wiring.layers.values() if layer.part == name]
+        return [p for key in own for p in self.layers[key].parameters()]
 
     def _compute(self, name: str, outputs: Sequence[Node], inputs: tuple[Any, ...]) -> Any:
         first = next(iter(self.parameters()), None)
@@ -60,6 +60,14 @@ class Wired(nn.Module):
         if function is None:
             function = self._functions[name, dtype] = _compiled(f"<network {self.name} {name}>", self, outputs, dtype)
         return function(self.layers, *inputs)
+
+
+def module_name(layer: str) -> str:
+    """The name of a layer as a module; one that modules use themselves (`half`, `type`) gets a `_`."""
+    return f"{layer}_" if hasattr(_NO_LAYERS, layer) else layer
+
+
+_NO_LAYERS = nn.ModuleDict()
 
 
 def entry_point(network: nn.Module, entry: str) -> Callable[..., Any]:
@@ -101,7 +109,7 @@ def _source(wiring: Wiring, outputs: Sequence[Node]) -> tuple[str, dict[str, str
         names[node] = f"v{number}"
         match node.op:
             case "layer":
-                text = f"layers[{node.target!r}]({', '.join(args)})"
+                text = f"layers[{module_name(node.target)!r}]({', '.join(args)})"
             case "number":
                 text = repr(node.setting("value"))
             case "item":

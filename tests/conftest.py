@@ -1,32 +1,16 @@
-"""Settings of every test: one thread, hypothesis profiles, no warning that users would see."""
+"""How the tests run: one thread of torch, and two profiles of hypothesis, chosen by COMPOSER_PROFILE."""
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see docs/performance.md
-
-import hypothesis
-import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
-# `default` is what plain `pytest` runs; `thorough`, chosen by COMPOSER_PROFILE, has the large numbers.
-PROFILES = {"default": 25, "thorough": 300}
-PROFILE = os.environ.get("COMPOSER_PROFILE", "default")
-
-for name, examples in PROFILES.items():
-    hypothesis.settings.register_profile(
-        name,
-        max_examples=examples,
-        deadline=None,
-        derandomize=name == "default",
-        suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
-    )
-hypothesis.settings.load_profile(PROFILE)
 torch.set_num_threads(1)
 
-
-@pytest.fixture(scope="session")
-def thorough() -> bool:
-    """Whether the large numbers are asked for."""
-    return PROFILE == "thorough"
+# Graphs and networks take a while to make, and to train: neither is a flaw of a test.
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+settings.register_profile("default", max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True, suppress_health_check=SLOW)
+settings.load_profile(os.environ.get("COMPOSER_PROFILE", "default"))

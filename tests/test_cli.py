@@ -159,6 +159,22 @@ def test_graphs_are_listed(capsys):
         assert words in said
 
 
+def test_a_graph_is_drawn(tiny, tmp_path, capsys):
+    assert main(["draw", tiny[0], "-o", str(tmp_path / "tiny.dot")]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'tiny.dot'}\n"
+    assert (tmp_path / "tiny.dot").read_text().startswith("digraph")
+    assert main(["draw", tiny[0], "-o", str(tmp_path / "tiny.gif")]) == 2
+
+
+def test_the_demo_data_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("composer.data.demo.TRAIN_ROWS", 2)
+    monkeypatch.setattr("composer.data.demo.TEST_ROWS", 1)
+    assert main(["data", "demo", "--out", str(tmp_path / "demo"), "--size", "8"]) == 0
+    assert f"{tmp_path / 'demo' / 'trainB'}: 2 pictures" in capsys.readouterr().out
+    assert main(["data", "demo", "--out", str(tmp_path / "demo")]) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
 def test_a_closed_pipe_is_quiet():
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     shell = f"{shlex.join(command('blocks'))} | head -n 1; exit ${{PIPESTATUS[0]}}"

@@ -6,12 +6,14 @@ with the compiler and the blocks; they record options that no trace of the autho
 
 from __future__ import annotations
 
+import doctest
 import json
 import re
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,18 +22,25 @@ from recorders import latent, paired, shared, unpaired
 
 import composer
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 import parity
+from parity_parts import formula, keys
 from parity_parts.mapping import MethodMapping
 from parity_parts.replay import build, modules_of
 from parity_parts.report import Report, check_case
 
+ROOT = Path(__file__).resolve().parent.parent
 MAPPINGS = ROOT / "tests" / "parity"
 BY_HAND = MAPPINGS / "cases" / "pix2pix" / "by_hand"
 AUTHORS = ROOT.parent / "shared" / "parity"
 METHODS = sorted(path.stem for path in MAPPINGS.glob("*.yaml"))
+VOCABULARIES = [
+    path / m / "vocabulary.json"
+    for path in (MAPPINGS / "cases", AUTHORS)
+    for m in METHODS
+    if (path / m / "vocabulary.json").is_file()
+]
 CASES = [BY_HAND, *(folder for m in METHODS for folder in sorted((AUTHORS / m).glob("*")) if folder.is_dir())]
 
 PAIRED = {
@@ -112,8 +121,8 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
     assert report.passes, report.text()
     assert max(d.error for d in report.differences if d.kind == "losses") < 1e-12
     assert {reason for _, reason in report.left} <= {
-        "the weight is 0 and the graph leaves it out",
-        "the authors draw it and do not use it; the graph draws nothing when translating",
+        "its weight is 0 and the graph leaves it out",
+        "the authors draw it and do not use it",
     }
 
 
@@ -222,7 +231,38 @@ def test_what_is_no_case_is_said(tmp_path: Path) -> None:
     assert "there is no mapping for it" in check_case(BY_HAND, tmp_path).problem
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("losses:\n", "lossess:\n", "unknown section 'lossess'; did you mean 'losses'?"),
+        ("params.width: ngf\n", "params.width: nfg\n", "unknown name 'nfg'; did you mean 'ngf'?"),
+        ("params.width: ngf\n", "params.widht: ngf\n", "there is no path 'params.widht'; did you mean 'params.width'?"),
+        ("params.width: ngf\n", "params.width: upper(ngf)\n", "'upper(ngf)' cannot be worked out"),
+        ("D_real: judge.real\n", "D_real: judge.rael\n", "the step gave no 'judge/rael'; did you mean 'judge/real'?"),
+        ("fake_B: judge.fake\n", "fake_B: judge.feke\n", "unknown value 'feke'; did you mean 'fake'?"),
+        ("D: judge.D\n", "D: translate.D\n", "the step gave no 'translate/D'"),
+        ("D: default\n", "D: defaults\n", "no optimizer group 'defaults'; did you mean 'default'?"),
+        ("as: a2b_eval", "as: a2b_evil", "no translation 'a2b_evil'; did you mean 'a2b_eval'?"),
+        ("as: a2b_eval", "ass: a2b_eval", "unknown key 'ass'; did you mean 'as'?"),
+        ("model.model.3: up.0.conv", "model.model.3: up.9.conv", "is G/up.9.conv.weight, which the graph has not"),
+        ("model.model.3: up.0.conv", "model.model.3: up.0.*", "do not both end with '*'"),
+        ("  adam_eps: 1e-8\n", "", "does not know the config key 'adam_eps'"),
+    ],
+)
+def test_a_slip_in_a_mapping_is_named(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    text = (MAPPINGS / "pix2pix.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1, old
+    (tmp_path / "pix2pix.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    assert problem in check_case(BY_HAND, tmp_path).problem
+
+
 # -- the mappings themselves -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [formula, keys])
+def test_the_examples_of_docstrings(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted and not result.failed
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -244,13 +284,10 @@ def test_names_of_weights_hold_in_both_directions(name: str, recorded: dict[str,
             assert resolved.keys.ours(*theirs) == (network, key)
 
 
-@pytest.mark.parametrize("path", sorted([*MAPPINGS.glob("cases/*/vocabulary.json"), *AUTHORS.glob("*/vocabulary.json")]))
+@pytest.mark.parametrize("path", VOCABULARIES, ids=lambda path: path.parent.name)
 def test_every_name_of_the_vocabulary_is_known(path: Path, recorded: dict[str, Path]) -> None:
     """What any case of a method may hold: its config keys, and (by the loops here) its arrays and weights."""
     method = path.parent.name
-    if method not in METHODS:
-        assert path.is_relative_to(AUTHORS)  # a method without a mapping yet
-        return
     vocabulary = json.loads(path.read_text(encoding="utf-8"))
     mapping = MethodMapping(MAPPINGS / f"{method}.yaml")
     mapping.configured(dict.fromkeys(vocabulary["config"]))
@@ -267,5 +304,5 @@ def test_every_name_of_the_vocabulary_is_known(path: Path, recorded: dict[str, P
                 elif head != "final":
                     arrays.add(f"{head}/<i>/{rest}" if number.isdigit() else array)
     assert set(vocabulary["arrays"]) <= arrays
-    for network, keys in vocabulary["state_dict_keys"].items():
-        assert set(keys) <= weights[network]
+    for network, entries in vocabulary["state_dict_keys"].items():
+        assert set(entries) <= weights[network]

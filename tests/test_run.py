@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import signal
@@ -16,9 +15,8 @@ from tensorboardX.proto.event_pb2 import Event
 from tiny_run import TINY, make_tiny, settings, start, state
 
 import composer
-from composer import checkpoint, display, events, log
+from composer import checkpoint, events, log
 from composer.cli import main
-from composer.display import Live, Pace, Plain, Progress, open_display, plain_line
 from composer.errors import ComposeError, Diverged
 from composer.program import Program
 from composer.run_folder import claim
@@ -150,6 +148,37 @@ def test_blocks_of_the_user_are_copied_and_the_copies_are_run(tmp_path):
     assert copy.relative_to(tmp_path / "out").as_posix() in (tmp_path / "out/graph.yaml").read_text()
     (tmp_path / "method/my_blocks.py").unlink()
     composer.check(str(tmp_path / "out/graph.yaml"))
+
+
+# -- its data ----------------------------------------------------------------------------------------------------
+
+
+def test_without_data_the_demo_is_run_and_scored(tmp_path):
+    graph, _ = make_tiny(tmp_path / "method", TINY.replace("small:", "demo:"))
+    _, said = start(settings(graph, (), out=tmp_path / "out", iterations=1, sample_every=0))
+    assert said.splitlines()[0] == "data: built-in demo; preset: demo; device: cpu"
+    assert "best constant picture" in said and "not passed" in said
+    scores = json.loads((tmp_path / "out/scores.json").read_text())
+    assert scores["iteration"] == 1 and scores["count"] == 64 and scores["passed"] is False
+    assert json.loads((tmp_path / "out/environment.json").read_text())["settings"]["preset"] == "demo"
+
+
+def test_a_graph_without_the_preset_demo_runs_on_the_demo_data_as_it_is(tiny, tmp_path):
+    _, said = start(settings(tiny[0], (), out=tmp_path / "out", iterations=1, sample_every=0))
+    assert said.splitlines()[0] == "data: built-in demo; preset: none; device: cpu"
+    with pytest.raises(ComposeError, match="--direction swaps the pictures of --data, and there is none"):
+        start(settings(tiny[0], (), direction="b2a"))
+
+
+def test_test_data_is_what_the_samples_show(tiny, tmp_path):
+    graph, data = tiny
+    other = make_tiny(tmp_path / "other")[1]
+    for path in (tmp_path / "other").rglob("*.png"):
+        Image.new("RGB", (14, 12), "red").save(path)
+    start(settings(graph, data, test_data=other, out=tmp_path / "out", iterations=1))
+    shown = Image.open(tmp_path / "out/samples/0000000.png").convert("RGB")
+    assert shown.getpixel((6, 30)) == (255, 0, 0)
+    assert state(tmp_path / "out")[1]["batches"] == 2
 
 
 # -- what it writes ----------------------------------------------------------------------------------------------
@@ -338,61 +367,6 @@ def test_out_of_memory_says_what_to_lower(tiny, tmp_path, monkeypatch, error):
     monkeypatch.setattr(Program, "step", failing)
     with pytest.raises(ComposeError, match=r"out of memory.*lower the batch"):
         start(settings(graph, data, out=tmp_path / "out"))
-
-
-# -- what it shows -----------------------------------------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_a_pipe_gets_plain_lines_and_a_terminal_a_panel(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(open_display(io.StringIO()), Plain)
-    assert isinstance(open_display(Terminal()), Live)
-    monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(open_display(Terminal()), Plain)
-
-
-def test_plain_lines_hold_no_escape_codes_and_are_few(tiny, tmp_path):
-    graph, data = tiny
-    _, said = start(settings(graph, data, out=tmp_path / "out", iterations=8))
-    assert "\x1b" not in said and "\r" not in said
-    lines = [line for line in said.splitlines() if line.startswith("iteration")]
-    assert len(lines) == 2
-    assert lines[-1].startswith("iteration 8 of 8")
-    assert "translate#2/keep" in lines[-1]
-
-
-def test_the_panel_shows_every_term_and_leaves_the_terminal_as_it_was(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    stream = Terminal()
-    live = Live(stream)
-    live.note("data: [a] 100 %")
-    live.update(Progress(5, 10, 0, 2.0, 0.25, 2.5, {"judge/real": (0.5, 2.0), "judge/fake": (0.25, 1.0)}), last=True)
-    live.stop()
-    shown = stream.getvalue()
-    for words in ("data: [a] 100 %", "iteration 5/10", "2 it/s", "data 25 %", "judge", "real", "fake", "0.25"):
-        assert words in shown
-    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
-
-
-def test_speed_is_that_of_the_last_half_minute():
-    pace = Pace()
-    for second in range(100):
-        pace.mark(second * (1 if second < 60 else 2), second / 4, now=float(second))
-    progress = pace.progress(1000, 0, {})
-    assert progress.speed == pytest.approx(2, rel=0.1)
-    assert progress.data_share == pytest.approx(0.25)
-    assert progress.seconds_left == pytest.approx((1000 - 198) / progress.speed)
-    assert "iteration 198 of 1000" in plain_line(progress)
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0:00"), (61, "1:01"), (3787, "1:03:07"), (190000, "2 d 4 h")])
-def test_durations(seconds, words):
-    assert display.duration(seconds) == words
 
 
 def _load(folder):

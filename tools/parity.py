@@ -14,9 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # from a checkout that is not installed
 
 import torch
 from parity_parts.case import find_cases
@@ -24,7 +22,7 @@ from parity_parts.report import Report, check_case
 
 from composer.errors import ComposeError
 
-MAPPINGS = ROOT / "tests" / "parity"
+MAPPINGS = Path(__file__).resolve().parent.parent / "tests" / "parity"
 
 
 def main(arguments: list[str] | None = None) -> int:

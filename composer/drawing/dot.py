@@ -28,6 +28,7 @@ from composer.drawing.style import (
 )
 
 WIDEST = 900.0  # points: then text of 9 points is at least 12 pixels high in a picture of 1200 pixels
+NARROWEST = 480.0  # points of a legend line
 RANKS, NODES = 0.2, 0.13  # inches between ranks, and between boxes of a rank
 ACROSS = 4  # cards of a module's parts beside each other
 ON_ARROWS = ("value", "shape", "note")  # texts that stand on the arrows, without a box
@@ -40,7 +41,7 @@ def scene_dot(scene: Scene) -> str:
     graph.attr(
         rankdir="LR" if wide <= WIDEST else "TB", ranksep=f"{RANKS}", nodesep=f"{NODES}", pad="0.1", bgcolor="white",
         fontname=FONT, fontsize=f"{SMALL:g}", labelloc="b",
-        label=f"<{legend(scene, max(400.0, wide) if wide <= WIDEST else 400.0)}>",
+        label=f"<{legend(scene, max(NARROWEST, wide) if wide <= WIDEST else NARROWEST)}>",
     )
     graph.attr("node", fontname=FONT, fontsize=f"{TEXT:g}", color=INK, fontcolor=INK, height="0", width="0")
     graph.attr("edge", arrowsize="0.6")

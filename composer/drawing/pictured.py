@@ -143,6 +143,8 @@ class _Pictured:
             if variables in shown:
                 rows = ", ".join(row[0] if len(row) == 1 else f"({','.join(row)})" for row in sorted(keys))
                 found.append(f"{variables[0] if len(variables) == 1 else '(' + ','.join(variables) + ')'} ∈ {{{rows}}}")
+        if not boxes:
+            found.append("nothing is minimised")
         shapes = [box.detail for box in boxes if box.kind in ("input", "value", "shape") and box.detail]
         return (*found, *rows_note(shapes))
 
@@ -153,6 +155,7 @@ class _Pictured:
 def _when(phase: Phase) -> str:
     """When a phase runs, in words; nothing where it always does, once."""
     every = re.fullmatch(r"\(\(clock\.iteration \+ 1\) % (\d+) == 0\)", phase.when)
-    parts = [f"every {every[1]} iterations" if every else f"when {phase.when.replace('clock.', '')}"] if phase.when else []
+    when = phase.when.replace("clock.", "")
+    parts = [f"every {every[1]} iterations" if every else f"when {when}"] if when else []
     parts += [f"{phase.repeat} times"] if phase.repeat > 1 else []
     return ", ".join(parts)

@@ -109,8 +109,9 @@ def rows_note(shapes: list[str]) -> tuple[str, ...]:
 def count_text(count: int) -> str:
     """`1.2 M` of 1,204,224."""
     for limit, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= limit:
-            return f"{count / limit:.3g} {unit}" if count / limit < 1000 else f"{count / limit:.0f} {unit}"
+        number = float(f"{count / limit:.3g}")
+        if number >= 1:
+            return f"{number:g} {unit}"
     return str(count)
 
 

@@ -6,6 +6,7 @@ FONT = "Helvetica,Arial,sans-serif"
 TEXT, SMALL = 10.0, 9.0  # points; nothing is smaller
 
 TIMES, MINUS, TO = "\u00d7", "\u2212", "\u2013"  # signs of print, by name because they look like others
+BACKSLASH = "\u2216"  # drawn for a backslash, of which releases of Graphviz make different escapes even as an entity
 
 INK, GREY, PALE = "#1a1a1a", "#5f5f5f", "#f2f2f2"
 
@@ -66,6 +67,6 @@ def stacked(*lines: str, padding: int = 0) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text inside an HTML-like label."""
-    named = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;", "[": "&#91;", "]": "&#93;"}
+    """A text inside an HTML-like label or a tooltip."""
+    named = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": BACKSLASH}
     return "".join(named.get(c, c if c.isprintable() else "�") for c in text)

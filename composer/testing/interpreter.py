@@ -24,15 +24,14 @@ from composer.block import look_up
 from composer.blocks.random import drawing
 from composer.clock import NUMBERS, Clock
 from composer.errors import ComposeError
-from composer.nodes import Graph, Node, Phase
+from composer.nodes import Graph, Node, Pass, Phase
 from composer.nodes import Term as TermNode
 from composer.program import Program, Term
 from composer.randomness import Draws, InsideDraws, StateDraws
 from composer.runtime import block_function
+from composer.testing.compare import Batch, Trace
 from composer.testing.stepping import Stepper
 from composer.wired import Entry
-
-Batch = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,16 @@ class Outcome:
     tensors: dict[str, Tensor]
     calls: dict[str, int]
 
+    def trace(self) -> Trace:
+        """All of it under the names that `composer.testing.compare.train` gives."""
+        found: Trace = {}
+        for number, (terms, totals) in enumerate(zip(self.terms, self.totals, strict=True)):
+            for name, term in terms.items():
+                found[f"terms/{number}/{name}"] = term.loss
+                found[f"weights/{number}/{name}"] = torch.as_tensor(term.weight, dtype=torch.float64).cpu()
+            found |= {f"totals/{number}/{name}": total for name, total in totals.items()}
+        return found | self.tensors
+
 
 @dataclass(eq=False)
 class Result:
@@ -61,15 +70,26 @@ class Result:
     fed: bool = False  # a backward pass went through it
 
 
-def interpret(program: Program, batches: Sequence[Batch | Sequence[Batch]]) -> Outcome:
+def interpret(
+    program: Program, batches: Sequence[Batch | Sequence[Batch]], passes: Mapping[str, Sequence[Batch]] | None = None
+) -> Outcome:
     """Train a copy of a new program on `batches`, one entry an iteration (a list where an iteration takes several).
 
-    The program itself is left alone. Raises a `ComposeError` when it was trained already.
+    `passes`: what each pass reads that the program has not run yet. The program itself is left alone. Raises a
+    `ComposeError` when it was trained already.
     """
     if program.iteration != 0:
         raise ComposeError("the interpreter starts where training starts", remedy="compile the graph anew")
     interpreter = Interpreter(program)
-    done = [interpreter.iterate([b] if isinstance(b, Mapping) else list(b)) for b in batches]
+    waiting = dict(passes or {})
+    done = []
+    for entry in batches:
+        for one in interpreter.graph.passes.values():
+            if one.name in waiting and one.at != "end" and one.first_iteration <= interpreter.iteration:
+                interpreter.sweep(one, waiting.pop(one.name))
+        done.append(interpreter.iterate([entry] if isinstance(entry, Mapping) else list(entry)))
+    for name, read in waiting.items():
+        interpreter.sweep(interpreter.graph.passes[name], read)
     terms, totals = tuple(d[0] for d in done), tuple(d[1] for d in done)
     return Outcome(terms, totals, interpreter.state(), dict(interpreter.calls))
 
@@ -82,6 +102,8 @@ class Interpreter:
         self.networks = {n: copy.deepcopy(m) for n, m in program.networks.items()}
         self.averages = {n: copy.deepcopy(m) for n, m in program.averages.items()}
         self.states = {n: copy.deepcopy(m) for n, m in program.states.items()}
+        self.collected: dict[str, Any] = {n: copy.deepcopy(m) for n, m in program.collectors.items()}
+        self.sweeping = False
         self.device, self.dtype, self.epoch_length = program.device, program.dtype, program.epoch_length
         self.stepper = Stepper(self.graph, self.networks, self.averages)
         self.draws = Draws(program.seed, 0, program.device, program.dtype)
@@ -166,6 +188,29 @@ class Interpreter:
         for (place, _), gradient in zip(places, gradients, strict=True):
             if gradient is not None:  # rule 5: a parameter that no term reaches has no gradient and is not stepped
                 found[place] = found[place] + gradient if place in found else gradient
+
+    def sweep(self, one: Pass, batches: Sequence[Batch]) -> None:
+        """Run a pass: everything anew on each batch, without gradients, each network in its mode (or the pass's)."""
+        before = {m: m.training for n in (*self.networks.values(), *self.averages.values()) for m in n.modules()}
+        for name, network in self.graph.networks.items():
+            for where in (self.networks, self.averages):
+                if one.mode and name in where and not network.frozen:
+                    where[name].train(one.mode == "train")
+        collectors = [self.collected[name] for name in one.collect]
+        for collector in collectors:
+            collector.begin()
+        self.clock, self.sweeping, self.trained_through = Clock(self.iteration, self.epoch_length), True, set()
+        for number, batch in enumerate(batches):
+            self.draws.begin(("pass", one.name, number), None)
+            self.results, self.made, self.run, self.batch = {}, [], 0, batch
+            with torch.no_grad():
+                for node in one.roots:
+                    self.evaluate(node)
+        self.sweeping = False
+        for collector in collectors:
+            collector.finish()
+        for module, training in before.items():
+            module.training = training
 
     # -- which gradients flow where -----------------------------------------------------------------------------
 
@@ -278,6 +323,10 @@ class Interpreter:
             case "input":
                 value = self.batch[node.target].to(self.device)
                 return constant(value.to(self.dtype) if value.is_floating_point() else value)
+            case "collect":
+                return self.collected[node.name](*args)
+            case "collected":
+                return constant(self.collected[node.target].value)
             case "stop":
                 return constant(args[0])
             case "item":
@@ -292,7 +341,7 @@ class Interpreter:
                 return self.draw(node, args, settings)
             case "state":
                 with torch.no_grad():
-                    source = StateDraws(self.draws, node.name)
+                    source = StateDraws(self.draws, node.name, None if self.sweeping else self.clock)
                     self.draws.run = self.run
                     return constant(self.states[node.name](args[0].detach(), draws=source))
             case "call":
@@ -336,7 +385,8 @@ class Interpreter:
     def state(self) -> dict[str, Tensor]:
         """Every tensor that training changed, under the names of `Program.state`."""
         found = {}
-        for kind, modules in (("networks", self.networks), ("averages", self.averages), ("states", self.states)):
+        kinds = {"networks": self.networks, "averages": self.averages}
+        for kind, modules in {**kinds, "states": self.states, "collected": self.collected}.items():
             for name, module in modules.items():
                 found |= {f"{kind}/{name}/{k}": v.detach().clone() for k, v in module.state_dict().items()}
         return found | self.stepper.state()

@@ -7,9 +7,9 @@
 A block is held to: the shapes, kinds and dtypes of its contract, on real tensors and on tensors without data; the
 refusal of what it forbids; a gradient to every input and every weight; the same outputs for the same inputs; rows
 that do not influence each other where it says so; lists mapped over where it says so; inputs and torch's own
-generator left alone; everything it learns in its `state_dict`, started from the generator it is given. Losses have
-laws of their own (`composer.testing.contracts.losses`), and so have draws, states and passes (`drawn`, `passes` beside it). How
-many cases are tried is said by the current profile of hypothesis.
+generator left alone; everything it learns in its `state_dict`, started from the generator it is given. Losses, draws,
+states and what gathers over a pass have laws of their own. They stand in `composer.testing.contracts`, a file a
+subject. How many cases are tried is said by the current profile of hypothesis.
 """
 
 from __future__ import annotations

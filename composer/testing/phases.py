@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from composer.testing.values import called, derivative, like
-from composer.testing.world import Formed, Net, Value, World
+from composer.testing.world import Formed, Net, Value, World, named
 
 GOALS = ("real", "fake", "fool")
 MODES = ("least_squares", "bce", "hinge", "wasserstein")
@@ -45,7 +45,8 @@ def _game(world: World) -> list[dict[str, Any]]:
     made = world.refer(value, context)
     score = called(world, context, judge, [made])
     if world.maybe(3) and score.kind.is_real:
-        score = world.refer(world.define(world.new_name(), context, score, "call"), context)
+        value_of_score = world.define(world.new_name(), context, score, "call")
+        score = score.over(named(value_of_score.name, tuple(context.split(",")) if context else ()))
     makers = [n for n in world.networks if n.pattern in made.networks and n != judge]
     first = {"update": judge.pattern, "minimize": {"fake": f'0.5 * adversarial({score.text}, "fake")'}}
     if world.maybe(3):

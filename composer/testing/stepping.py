@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from composer.clock import NUMBERS, Clock
 from composer.nodes import Graph, Group
-from composer.optimizers import KINDS
+from composer.optimizers import KINDS, parameter_groups
 
 
 class Stepper:
@@ -28,8 +28,8 @@ class Stepper:
         group = self.group_of[name]
         parameters = [p for p in self.networks[name].parameters() if p.requires_grad]
         if parameters:
-            settings = {k: tuple(v) if k == "betas" else v for k, v in group.settings.items()}
-            self.optimizers[name] = KINDS[group.kind](parameters, **settings)
+            settings = {k: tuple(map(float, v)) if k == "betas" else v for k, v in group.settings.items()}
+            self.optimizers[name] = KINDS[group.kind](parameter_groups(group, [self.networks[name]]), **settings)
 
     def begin(self, clock: Clock) -> None:
         """Rates of this iteration, a function of the clock; groups that start anew."""
@@ -39,7 +39,14 @@ class Stepper:
             if name in self.optimizers:
                 factor = eval(group.rate, {"__builtins__": {}, **NUMBERS}, {"clock": clock})
                 for piece in self.optimizers[name].param_groups:
-                    piece["lr"] = group.settings["lr"] * factor
+                    own = group.parts.get(piece["part"], {})
+                    rate = own.get("lr", group.settings["lr"])
+                    if isinstance(rate, str):
+                        rate = eval(rate, {"__builtins__": {}, **NUMBERS}, {"clock": clock})
+                    piece["lr"] = rate * factor
+                    if clock.iteration > 0 and own.get("restart") == clock.iteration:
+                        for parameter in piece["params"]:
+                            self.optimizers[name].state.pop(parameter, None)
 
     def step(self, gradients: Mapping[tuple[str, str], Tensor]) -> None:
         """Clip over each group, step; parameters without a gradient stay."""

@@ -42,7 +42,8 @@ def record(folder: Path, iterations: int = 2, seed: int = 0, **changed: Any) -> 
             module.mask = mask
     betas = (config["beta1"], config["beta2"])
     optimizers = {
-        n: torch.optim.Adam(networks[n].parameters(), lr=config["lr"], betas=betas, eps=config["adam_eps"]) for n in "GD"
+        n: torch.optim.Adam(networks[n].parameters(), lr=config["lr"], betas=betas, eps=config["adam_eps"])
+        for n in "GD"
     }
     rows, size, mode = config["batch_size"], config["crop_size"], config["gan_mode"]
     source, target = ("A", "B") if config["direction"] == "AtoB" else ("B", "A")

@@ -101,7 +101,7 @@ def read_reading(node: Node, scope: Scope) -> Reading:
         raise ComposeError("'is' is missing", group.place)
     if weight is not None and value_of(_expression(weight, scope), scope) == 0:
         if otherwise is None:
-            return Reading(_expression(chosen, scope), "the weight is 0 and the graph leaves it out")
+            return Reading(_expression(chosen, scope), "its weight is 0 and the graph leaves it out")
         chosen = otherwise
     return Reading(_expression(chosen, scope))
 

@@ -75,7 +75,7 @@ class Replay:
 
     def load(self, arrays: Arrays) -> None:
         """Give every network the recorded weights; a `ComposeError` when one has no partner or another shape."""
-        theirs = [_network_and_key(n) for n in arrays if n.startswith("init/")]
+        theirs = [_network_and_key(n) for n in arrays if n.startswith("init/") and n in self.uses.fed]
         ours = [(network, key) for network, module in self.modules.items() for key in module.state_dict()]
         self.partners = self.mapping.keys.paired(theirs, ours)
         for name in theirs:

@@ -50,7 +50,9 @@ class Report:
 
     def counts(self) -> str:
         total = len(self.differences) + self.fed + len(self.left)
-        return f"{total} arrays: {len(self.differences)} compared, {self.fed} fed, {len(self.left)} not compared"
+        reasons = "; ".join(dict.fromkeys(reason for _, reason in self.left))
+        left = f"{len(self.left)} not compared" + (f": {reasons}" if reasons else "")
+        return f"{total} arrays: {len(self.differences)} compared, {self.fed} fed, {left}"
 
     def text(self, verbose: bool = False) -> str:
         lines = [self.line()]
@@ -60,11 +62,8 @@ class Report:
             lines.append(f"  and {len(self.failed) - SHOWN} more; -v shows all")
         if self.problem:
             lines += [f"  {line}" for line in self.problem.splitlines()]
-        reasons = dict.fromkeys(reason for _, reason in self.left)
-        for reason in reasons:
-            names = [name for name, why in self.left if why == reason]
-            shown = names if verbose or len(names) <= 4 else [*names[:4], f"and {len(names) - 4} more"]
-            lines.append(f"  not compared: {', '.join(shown)}: {reason}")
+        if verbose:
+            lines += [f"  {name}: not compared, {reason}" for name, reason in self.left]
         if self.tested:
             lines += [f"  not noticed when falsified: {name}" for name in self.tested.missed]
         return "\n".join(lines)

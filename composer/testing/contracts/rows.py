@@ -71,7 +71,7 @@ def maps_over_lists(found: Trial) -> None:
     one, other = (found.run([value, *others], module) for value in (first, second))
     got = found.run([[first, [second]], *others], module)
     wanted: Any = [one, [other]]
-    if parse_signature(found.block.signature).outputs[0].listed:  # parts outside, the list inside
+    if found.case.signature.outputs[0].listed:  # parts outside, the list inside
         wanted = [[a, [b]] for a, b in zip(one, other, strict=True)]
     if not same(got, wanted):
         raise Broken("does not give for a list what it gives for each item")

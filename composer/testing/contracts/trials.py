@@ -147,7 +147,7 @@ def run_on_meta(case: Case, found: Match, values: list[Any]) -> Any:
     try:
         with torch.device("meta"), torch.no_grad(), drawing(SameForRows(case.seed)):
             module = build(case, found.axes) if case.block.role == "module" else None
-            return target(case, module, torch.float64)(*_mapped(values, lambda t: t.to("meta")))
+            return target(case, module, torch.float64)(*mapped(values, lambda t: t.to("meta")))
     except NotImplementedError:
         return None
     except RuntimeError as error:
@@ -161,12 +161,12 @@ def run_on_meta(case: Case, found: Match, values: list[Any]) -> Any:
 
 def converted(values: list[Any], dtype: torch.dtype) -> list[Any]:
     """Copies of nested tensors, the floating ones in another dtype."""
-    return list(_mapped(values, lambda t: t.to(dtype) if t.is_floating_point() else t.clone()))
+    return list(mapped(values, lambda t: t.to(dtype) if t.is_floating_point() else t.clone()))
 
 
-def _mapped(value: Any, function: Any) -> Any:
+def mapped(value: Any, function: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_mapped(item, function) for item in value]
+        return [mapped(item, function) for item in value]
     return function(value) if isinstance(value, Tensor) else value
 
 

@@ -1,0 +1,97 @@
+"""Random valid graphs: they check, show, draw, run as a second interpreter says, and resume bit for bit."""
+
+from __future__ import annotations
+
+import composer
+import torch
+from composer.draw import draw_dot
+from composer.listing import STAGES
+from composer.program import Program
+from composer.testing.batches import batch_for, batches_for
+from composer.testing.compare import differences, disagreements, train
+from composer.testing.interpreter import interpret
+from composer.testing.strategies import graphs
+from hypothesis import given, note
+
+ITERATIONS = 5
+
+
+def compiled(text: str, **more: bool) -> Program:
+    return composer.compile("random", text=text, dtype=torch.float64, **more)
+
+
+@given(graphs())
+def test_a_graph_runs_as_the_rules_say(text: str) -> None:
+    note(text)
+    program = compiled(text)
+    batches = batches_for(program, ITERATIONS)
+    meant = interpret(program, batches).trace()
+    trace = train(program, batches)
+    assert disagreements(trace, meant, lambda: compiled(text), batches) == {}
+
+
+@given(graphs())
+def test_leaving_work_out_changes_nothing(text: str) -> None:
+    note(text)
+    program = compiled(text)
+    batches = batches_for(program, ITERATIONS)
+    plain = train(compiled(text, optimise=False), batches)
+    trace = train(program, batches)
+    assert disagreements(trace, plain, lambda: compiled(text), batches) == {}
+
+
+@given(graphs())
+def test_a_stopped_run_resumes_bit_for_bit(text: str) -> None:
+    note(text)
+    whole = compiled(text)
+    batches = batches_for(whole, ITERATIONS)
+    train(whole, batches)
+    first = compiled(text)
+    train(first, batches[:2])
+    tensors, meta = first.state()
+    second = compiled(text)
+    second.load_state(tensors, meta)
+    train(second, batches[2:])
+    assert differences(whole.state()[0], second.state()[0]) == {}
+    assert whole.state()[1] == second.state()[1]
+
+
+@given(graphs())
+def test_looking_changes_nothing(text: str) -> None:
+    """Samples between iterations leave no trace, and are the same when asked for again."""
+    note(text)
+    program, alone = compiled(text), compiled(text)
+    batches = batches_for(program, 3)
+    for number, batch in enumerate(batches):
+        names = [n for n, node in program.graph.values.items() if node.op not in ("input", "number", "clock")]
+        seen = program.evaluate(names, batch_for(program, ("look", number)))
+        again = program.evaluate(names, batch_for(program, ("look", number)))
+        assert differences(flat(seen), flat(again)) == {}
+        program.step(batch)
+        alone.step(batch)
+    assert differences(program.state()[0], alone.state()[0]) == {}
+
+
+def flat(values: object, name: str = "") -> dict[str, torch.Tensor]:
+    if isinstance(values, dict):
+        return {k: v for name, one in values.items() for k, v in flat(one, name).items()}
+    if isinstance(values, (list, tuple)):
+        return {k: v for number, one in enumerate(values) for k, v in flat(one, f"{name}[{number}]").items()}
+    return {name: values} if isinstance(values, torch.Tensor) else {}
+
+
+@given(graphs())
+def test_a_graph_is_printed_drawn_and_written_back(text: str) -> None:
+    note(text)
+    program = compiled(text)
+    for stage in STAGES:
+        assert program.printed(stage).strip()
+    for expand in (False, True):
+        assert draw_dot(program.shaped, expand=expand).startswith("digraph")
+    written = program.resolved_yaml()
+    other = compiled(written)
+    assert other.resolved_yaml() == written
+    for stage in ("graph", "shapes", "plan"):
+        assert other.printed(stage) == program.printed(stage)
+    batches = batches_for(program, 2)
+    assert differences(train(program, batches), train(other, batches)) == {}
