@@ -265,7 +265,7 @@ class Program:
             return
         backward = [(wide, self.trained[phase.name])] if wide is not None else []
         for into, value in narrow.items():
-            backward.append((value, [p for n in into for p in self.networks[n].parameters() if p.requires_grad]))
+            backward.append((value, [p for n in into if n in self.networks for p in self.networks[n].parameters() if p.requires_grad]))
         for number, (value, parameters) in enumerate(backward):
             last = number == len(backward) - 1
             if parameters:

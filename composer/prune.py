@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from composer.block import look_up
-from composer.errors import ComposeError, Problem
+from composer.errors import Problem
 from composer.nodes import Graph, Node, Pass, Phase, reachable
 from composer.signature import parse_signature
 
@@ -169,14 +169,7 @@ def prune(graph: Graph) -> Graph:
 
 def _without_unused(phase: Phase, networks: set[str]) -> Phase:
     """The phase without networks that nothing calls (`lint` has said so)."""
-    terms = []
-    for term in phase.terms:
-        into = tuple(n for n in term.into if n in networks)
-        if term.into and not into:
-            fact = f"term '{term.name}' is narrowed to {', '.join(term.into)}, which nothing calls"
-            raise ComposeError(fact, term.place, "narrow it to networks that it reaches")
-        terms.append(replace(term, into=into))
-    return replace(phase, terms=tuple(terms), update=tuple(n for n in phase.update if n in networks))
+    return replace(phase, update=tuple(n for n in phase.update if n in networks))
 
 
 def _counts_rows(node: Node) -> bool:

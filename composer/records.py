@@ -110,10 +110,11 @@ class Record(Kind):
         for key, value in node:
             entry = self.fields.get(key.text)
             if entry is None:
-                meant = _meant(key.text, missing) if len(missing) else ""
+                meant = self._meant(key.text, missing)
                 missing = [name for name in missing if name != meant]  # one mistake is said once
+                fact = f"unknown {self.noun} '{shortened(key.text)}'" + (f", and no '{meant}'" if meant else "")
                 remedy = f"did you mean '{meant}'?" if meant else nearest(key.text, self.fields)
-                problems.add(said(path, f"unknown {self.noun} '{shortened(key.text)}'"), key.place, remedy)
+                problems.add(said(path, fact), key.place, remedy)
             else:
                 entry.kind.check(value, join(path, key.text), problems)
         for name in missing:
@@ -125,6 +126,12 @@ class Record(Kind):
                 fact = f"'{name}' is missing: it stands inside '{shortened(above.text)}'"
                 problems.add(said(path, fact), key.place, f"indent it like '{shortened(above.text)}'")
         self.check_exclusive(node, path, problems)
+
+    def _meant(self, written: str, missing: list[str]) -> str:
+        """Which missing key an unknown one stands for: the one it is like; the only one, when it is like no other."""
+        close = difflib.get_close_matches(written, self.fields, n=1, cutoff=0.6)
+        only = missing if len(missing) == 1 and not close else []
+        return next((name for name in [*close, *only] if name in missing), "")
 
     def check_exclusive(self, node: Mapping, path: str, problems: Problems) -> None:
         given = [name for name in self.one_of + self.not_both if name in node]
@@ -158,12 +165,6 @@ class Record(Kind):
     def child(self, key: str) -> Kind | None:
         entry = self.fields.get(key)
         return entry.kind if entry else None
-
-
-def _meant(written: str, missing: list[str]) -> str:
-    """Which of the missing keys an unknown one stands for: the one it is like; the only one."""
-    close = difflib.get_close_matches(written, missing, n=1, cutoff=0.6)
-    return close[0] if close else missing[0] if len(missing) == 1 else ""
 
 
 def _inside(name: str, node: Mapping) -> tuple[Leaf, Leaf] | None:

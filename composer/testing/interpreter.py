@@ -167,7 +167,7 @@ class Interpreter:
 
     def targets(self, phase: Phase, term: TermNode) -> frozenset[str]:
         """The networks that a term trains: those of the phase, or the ones it is narrowed to; never frozen ones."""
-        return frozenset(n for n in (term.into or phase.update) if not self.graph.networks[n].frozen)
+        return frozenset(n for n in (term.into or phase.update) if n in phase.update and not self.graph.networks[n].frozen)
 
     def add_gradients(self, loss: Tensor, networks: frozenset[str], found: dict[tuple[str, str], Tensor]) -> None:
         """Rule 1: the gradient of a term over the networks it trains, nothing else.
