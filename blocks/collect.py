@@ -58,7 +58,7 @@ class MeanOver(_Sums):
         self.count += x.shape[0]
 
 
-@block("x[b c ...], label[b ...] -> x[{classes} c]", role="collect", per_sample=False)
+@block("x[b c ...], label[b ...] -> x[{classes} c]", role="collect", per_sample=False, below="classes")
 class ClassMean(_Sums):
     """The mean of each class over all rows (and pixels) of a pass. A class that was never seen has zeros.
 

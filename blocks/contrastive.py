@@ -13,7 +13,9 @@ from composer.block import Range, block
 Positive = Annotated[int, Range(1, None)]
 
 
-@block("code[n c], code[n c], bank[m c]? -> loss[]", role="loss")
+@block(
+    "code[n:{groups} c], code[n c], bank[m c]? -> loss[]", role="loss", per_sample=False, laws=("nonnegative",)
+)
 def info_nce(
     query: Tensor,
     key: Tensor,
@@ -40,7 +42,7 @@ def info_nce(
     return functional.cross_entropy(scores.flatten(0, 1), wanted.flatten())
 
 
-@block("share[b k], share[b k] -> loss[]", role="loss", per_sample=False)
+@block("share[b k], share[b k] -> loss[]", role="loss", per_sample=False, laws=("of any sign", "symmetric"))
 def mutual_information(p: Tensor, other: Tensor, eps: Annotated[float, Range(0, None)] = 1e-10) -> Tensor:
     """Minus the mutual information of the classes of two views of the same rows.
 

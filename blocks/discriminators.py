@@ -62,7 +62,18 @@ class PixelDiscriminator(nn.Module):
         return self.layers(image)  # type: ignore[no-any-return]
 
 
-@block("image[b c h w] -> score[b 1 ? ?]*{scales}")
+def _score_size(side: str) -> str:
+    """The side of the score of the scale number `item`: halved (rounded up) that often, then by each convolution."""
+    return f"({side} + kernel%2*(2**layers - 1))//2**layers"
+
+
+_HIGH, _WIDE = (f"({side} + 2**item - 1)//2**item" for side in "hw")
+_CUT = f"(min({_HIGH}, {_WIDE}) if square_halves and item > 0 else {_WIDE})"
+
+
+@block(
+    f"image[b c h w] -> score[b 1 {{{_score_size(_HIGH)}}} {{{_score_size(_CUT)}}}]*{{scales}}", per_sample=BATCH_APART
+)
 class MultiscaleDiscriminator(nn.Module):
     """Score an image at several sizes, each by a network of its own.
 

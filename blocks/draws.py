@@ -134,7 +134,7 @@ def positions(
     return torch.randperm(pixels, generator=generator)[: min(count, pixels)].to(device or features.device)
 
 
-@block("-> index[{count}]", role="draw")
+@block("-> index[{count}] where low < high", role="draw")
 def integers(
     count: Positive, low: int = 0, high: int = 2, *, generator: torch.Generator, device: Device = None
 ) -> Tensor:

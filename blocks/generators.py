@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from composer.block import block
+from composer.block import Examples, block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
 from composer.blocks.layers import (
@@ -176,7 +178,7 @@ class ResnetGenerator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         return self.layers(image)  # type: ignore[no-any-return]
 
-    def features(self, image: Tensor, taps: list[int]) -> list[Tensor]:
+    def features(self, image: Tensor, taps: Annotated[list[int], Examples([0], [2, 1])]) -> list[Tensor]:
         """The outputs of the layers numbered `taps`, in this order."""
         found: dict[int, Tensor] = {}
         x = image

@@ -151,12 +151,12 @@ class CouplingFlow(nn.Module):
         return [p for key, p in self.named_parameters() if name == "gains" and key.endswith(".gain")]
 
 
-@block("latent[b ...], logdet[b] -> loss[]", role="loss")
+@block("latent[b ...], logdet[b] -> loss[]", role="loss", laws=("of any sign",))
 def flow_nll(latent: Tensor, logdet: Tensor) -> Tensor:
     """Minus the log likelihood of each row under a flow with a standard normal latent, mean over rows, in nats.
 
     mean_b( sum (z^2 + log 2 pi) / 2 - logdet ). Shapes: [b ...] and [b].
     Source: Density estimation using Real NVP (arXiv:1605.08803), eq. 3.
     """
-    energy = 0.5 * (latent.square() + math.log(2 * math.pi)).flatten(1).sum(1)
+    energy = 0.5 * (latent.square() + math.log(2 * math.pi)).reshape(latent.shape[0], -1).sum(1)
     return (energy - logdet).mean()

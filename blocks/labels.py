@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from composer.block import Range, block
+from composer.blocks.activations import Activation
 from composer.blocks.layers import LinearLayer, Positive
 
 Natural = Annotated[int, Range(0, None)]
 
 
-@block("x[b k ...], label[b] -> x[b ...]")
+@block("x[b k ...], label[b] -> x[b ...]", below="k")
 def choose(x: Tensor, label: Tensor) -> Tensor:
     """Of each row the part that its label says, counted from 0: row i gives x[i, label[i]].
 
@@ -23,7 +24,7 @@ def choose(x: Tensor, label: Tensor) -> Tensor:
     return x[torch.arange(x.shape[0], device=x.device), label]
 
 
-@block("code[b c], label[b] -> code[b {out}]", name="linear_by_label")
+@block("code[b c], label[b] -> code[b {out}]", name="linear_by_label", below="classes")
 class LinearByLabel(nn.Module):
     """An affine map of each row, one for each class, then an activation: a head that the row's label picks.
 
@@ -32,7 +33,7 @@ class LinearByLabel(nn.Module):
     Source: StarGAN v2: Diverse Image Synthesis for Multiple Domains (arXiv:1912.01865), appendix F.
     """
 
-    def __init__(self, c: int, *, classes: Positive, out: Positive, activation: str = "none") -> None:
+    def __init__(self, c: int, *, classes: Positive, out: Positive, activation: Activation = "none") -> None:
         super().__init__()
         self.heads = nn.ModuleList([LinearLayer(c, out=out, activation=activation) for _ in range(classes)])
 
@@ -40,7 +41,7 @@ class LinearByLabel(nn.Module):
         return choose(torch.stack([head(x) for head in self.heads], 1), label)  # type: ignore[no-any-return]
 
 
-@block("x[b k ...] -> label[b ...]")
+@block("like[b k ...] -> label[b ...] where value < k")
 def labels_like(x: Tensor, value: Natural) -> Tensor:
     """The same class for every row and pixel of scores `x`. Shapes: [b k ...] -> [b ...] whole numbers.
 
@@ -49,7 +50,7 @@ def labels_like(x: Tensor, value: Natural) -> Tensor:
     return torch.full((x.shape[0], *x.shape[2:]), value, dtype=torch.int64, device=x.device)
 
 
-@block("x[n c], label[b ...] -> x[b c ...]", per_sample=False)
+@block("x[n c], label[b ...] -> x[b c ...]", below="n")
 def paint(table: Tensor, label: Tensor) -> Tensor:
     """At every pixel the row of a table that its label says. Shapes: [n c] and [b ...] whole numbers 0 to n - 1
     -> [b c ...]; ranges kept."""

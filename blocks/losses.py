@@ -18,11 +18,15 @@ ItemWeights = Annotated[list[float] | None, Examples([2.0], [1.0, 0.5])]
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """The mean of `values`, or of those where `mask` (0 to 1, broadcast) is set: sum(mask * values) / sum(mask)."""
+    """The mean of `values`, or of those where `mask` (0 to 1, broadcast) is set: sum(mask * values) / sum(mask).
+
+    0 where the mask is 0 everywhere.
+    """
     if mask is None:
         return values.mean()
     weights = mask.to(values.dtype).expand_as(values)
-    return (weights * values).sum() / weights.sum()
+    total = weights.sum()
+    return (weights * values).sum() / torch.where(total > 0, total, torch.ones_like(total))
 
 
 @block("got[...], wanted[...], mask? -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
@@ -142,7 +146,7 @@ def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     return functional.cross_entropy(logits, label)
 
 
-@block("image[b c h w] -> loss[]", role="loss", laws=("zero at constant", "homogeneous 1", "invariant to shifts"))
+@block("image[b c h w] -> loss[] where h > 1 and w > 1", role="loss", laws=("zero at constant", "homogeneous 1", "invariant to shifts"))
 def total_variation(image: Tensor) -> Tensor:
     """How much neighbouring pixels differ: mean |dx| + mean |dy|. Zero for a constant image. Shapes [b c h w].
 
@@ -151,7 +155,7 @@ def total_variation(image: Tensor) -> Tensor:
     return image.diff(dim=3).abs().mean() + image.diff(dim=2).abs().mean()
 
 
-@block("image[b c h w], image[b c h w] -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
+@block("image[b c h w], image[b c h w] -> loss[] where h > 1 and w > 1", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
 def gradient_difference(got: Tensor, wanted: Tensor) -> Tensor:
     """Mean absolute difference of the absolute steps between neighbours, rows plus columns. Shapes [b c h w].
 

@@ -17,7 +17,7 @@ def square_norm(gradient: Tensor) -> Tensor:
     mean_b sum g^2. Source: Which Training Methods for GANs do actually Converge? (arXiv:1801.04406), eq. 9 (R1)
     without its gamma / 2.
     """
-    return gradient.square().flatten(1).sum(1).mean()
+    return gradient.square().reshape(gradient.shape[0], -1).sum(1).mean()
 
 
 @block("gradient[b ...] -> loss[]", role="loss", laws=("zero at unit rows if eps == 0",))
@@ -27,7 +27,7 @@ def unit_gradient(gradient: Tensor, eps: Annotated[float, Range(0, None)] = 0.0)
     |g| = sqrt(sum g^2 + eps). Where that is 0 its derivative is taken as 0.
     Source: Improved Training of Wasserstein GANs (arXiv:1704.00028), eq. 3 without its weight.
     """
-    squares = gradient.square().flatten(1).sum(1) + eps
+    squares = gradient.square().reshape(gradient.shape[0], -1).sum(1) + eps
     positive = squares > 0  # the root of 0 has no finite derivative: leave those rows out of it
     length = torch.where(positive, squares, torch.ones_like(squares)).sqrt() * positive
     return (length - 1).square().mean()

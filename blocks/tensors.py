@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from composer.block import Range, block
+from composer.block import Examples, Range, block
 from composer.blocks.lists import over_lists
 
 Natural = Annotated[int, Range(0, None)]
@@ -155,6 +155,6 @@ def full_like(x: Tensor, value: float) -> Tensor:
 
 
 @block("rows[b ...] -> code[b {len(values)}]")
-def constant(rows: Tensor, values: list[float]) -> Tensor:
+def constant(rows: Tensor, values: Annotated[list[float], Examples([1.0], [0.0, 2.5])]) -> Tensor:
     """The same numbers for every row. Shapes: [b ...] -> [b n] for n numbers."""
     return torch.tensor(values, dtype=rows.dtype, device=rows.device).expand(rows.shape[0], -1)

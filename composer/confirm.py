@@ -6,7 +6,7 @@ found here and said with its place, and not after minutes on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,9 +15,9 @@ import torch
 from composer.block import look_up
 from composer.errors import ComposeError, Problem
 from composer.modules import construct
-from composer.nodes import Node, reachable
-from composer.shapes import Shaped
-from composer.signature import INTEGER_KINDS, Rows, Series, Several, Tensor, Type
+from composer.nodes import Network, Node, reachable
+from composer.shapes import Bound, Shaped
+from composer.signature import INTEGER_KINDS, UNKNOWN, Rows, Series, Several, Tensor, Type
 from composer.wired import entry_point
 
 Found = Any  # a tensor without data, a list of such, a number
@@ -57,6 +57,19 @@ def confirm(shaped: Shaped) -> dict[Node, Type]:
     if problems:
         raise ComposeError.together(problems)
     return {n: _refined(shaped.types[n], v) for n, v in values.items()}
+
+
+def observe(node: Node, network: Network, bound: Bound, args: Sequence[Type], promised: Type, batch: int) -> Type:
+    """What a call of an entry point gives where its contract leaves sizes open: features at several layers."""
+    given = [_empty(one, batch) for one in args]
+    settings = {k: v for k, v in node.settings if k != "*" and not isinstance(v, Node)}
+    try:
+        with torch.device("meta"), torch.no_grad():
+            module = construct(network, bound)
+            found = entry_point(module, node.entry)(*given, *node.setting("*", ()), **settings)
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return promised  # what is wrong is said with its place when the graph is confirmed
+    return _refined(promised, found)
 
 
 def _value(node: Node, shaped: Shaped, values: Mapping[Node, Found], modules: dict[str, Any], batch: int) -> Found:
@@ -154,6 +167,8 @@ def _refined(expected: Type, found: Found) -> Type:
         return Tensor(
             expected.kind, tuple(s if d is None else d for d, s in zip(expected.dims, found.shape, strict=True))
         )
+    if isinstance(found, (list, tuple)) and isinstance(expected, Series) and expected.items is None:
+        return Series(tuple(_refined(expected.each or UNKNOWN, one) for one in found))
     if isinstance(found, (list, tuple)) and expected.items is not None and len(found) == len(expected.items):
         items = tuple(_refined(e, f) for e, f in zip(expected.items, found, strict=True))
         return Series(items) if isinstance(expected, Series) else Several(items)

@@ -97,12 +97,18 @@ class Diverged(ComposeError):
         super().__init__(fact, remedy=remedy, exit_status=3)
 
 
+def closest(name: str, names: Iterable[str]) -> str:
+    """The one of `names` that is most like `name`, "" when none is."""
+    close = difflib.get_close_matches(name, [str(n) for n in names], n=1, cutoff=0.6)
+    return close[0] if close else ""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A remedy that names the closest of `names`: "did you mean 'width'?", or the choice when it is short."""
     choice = [str(n) for n in names]
-    close = difflib.get_close_matches(name, choice, n=1, cutoff=0.6)
+    close = closest(name, choice)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{close}'?"
     if 0 < len(choice) <= 12:
         return "known here: " + ", ".join(sorted(choice))
     return ""

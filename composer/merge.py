@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from composer.draft import Draft, first_part, normal
-from composer.errors import ComposeError, Place, nearest
+from composer.errors import ComposeError, Place, closest, nearest
 from composer.overrides import apply_preset, apply_settings
 from composer.sections import HYBRID, KEPT, OPTIONS, SECTIONS
 from composer.sources import Source, read_base
@@ -96,16 +96,31 @@ def _check_level(root: Mapping) -> None:
         entry = (OPTIONS | HYBRID).get(key.text)
         if entry is not None and (hybrid or key.text in OPTIONS):
             entry.kind.check(node, key.text, problems)
-        elif entry is not None:
-            remedy = "name the graph to change: `extends: FILE`; options of this graph itself are variants"
-            problems.add(f"'{key.text}' without 'extends'", key.place, remedy)
         elif hybrid and key.text in SECTIONS and key.text not in KEPT:
             remedy = f"write what differs under change: or add:, as `{key.text}.NAME: ...`"
             problems.add(f"'{key.text}' beside 'extends'", key.place, remedy)
         elif hybrid and key.text not in KEPT:
             known = [*HYBRID, *OPTIONS, *KEPT]
             problems.add(f"unknown section '{shortened(key.text)}'", key.place, nearest(key.text, known))
+    if not hybrid:
+        _check_no_hybrid(root, problems)
     problems.raise_any()
+
+
+def _check_no_hybrid(root: Mapping, problems: Problems) -> None:
+    """A graph that extends no other has nothing to change; nor are its variants and presets misspelt."""
+    edits = [key for key, _ in root if key.text in HYBRID]
+    unknown = [key for key, node in root if key.text not in SECTIONS | OPTIONS | HYBRID]
+    for key in unknown:
+        is_name = edits and isinstance(root.get(key.text), Leaf)
+        meant = "extends" if is_name else closest(key.text, [*SECTIONS, *OPTIONS])
+        if meant == "extends" or (meant in OPTIONS and meant not in root):
+            problems.add(f"unknown section '{shortened(key.text)}'", key.place, f"did you mean '{meant}'?")
+            return
+    if edits:
+        names = ", ".join(f"'{key.text}'" for key in edits)
+        remedy = "name the graph to change: `extends: FILE`; options of this graph itself are variants"
+        problems.add(f"{names} without 'extends'", edits[0].place, remedy)
 
 
 def _take_level(merged: Merged, level: Level, chosen: list[tuple[str, Place | None]]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from composer.errors import nearest
+from composer.errors import closest, nearest
 from composer.kinds import Kind, join, listed, said, wrong
 from composer.tree import Leaf, Mapping, Node, Problems, Sequence, shortened
 
@@ -129,9 +128,10 @@ class Record(Kind):
 
     def _meant(self, written: str, missing: list[str]) -> str:
         """Which missing key an unknown one stands for: the one it is like; the only one, when it is like no other."""
-        close = difflib.get_close_matches(written, self.fields, n=1, cutoff=0.6)
-        only = missing if len(missing) == 1 and not close else []
-        return next((name for name in [*close, *only] if name in missing), "")
+        meant = closest(written, self.fields)
+        if not meant and len(missing) == 1:
+            return missing[0]
+        return meant if meant in missing else ""
 
     def check_exclusive(self, node: Mapping, path: str, problems: Problems) -> None:
         given = [name for name in self.one_of + self.not_both if name in node]

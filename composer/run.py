@@ -47,6 +47,7 @@ class RunSettings:
     keep: int = 3  # checkpoints
     keep_every: int = 0
     sample_every: int | None = None
+    score: bool = True  # say how good a run on the demo data has become
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
         display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
     else:
         display.note(f"done: {program.iteration} iterations in {folder.path}")
-        if data.demo:
+        if data.demo and settings.score:
             _score(folder, program, display)
     return Outcome(folder.path, program.iteration, status)
 

@@ -246,13 +246,16 @@ EDITS: dict[str, Field] = {
     "add": Field(_CHANGES, "paths that do not exist yet"),
     "drop": Field(ListOf(Text("a path"), "a list of paths", 0), "paths to take out"),
 }
+_PLAIN, _PLAIN_WORDS = r"^\w[\w.-]*$", "a name (letters, digits, _ . -)"
 _VARIANT = Record(EDITS, "a mapping of change, add, drop", "entry of a variant")
 
 # Options of a graph, which a merged document does not have any more.
 OPTIONS: dict[str, Field] = {
-    "variants": Field(MapOf(_VARIANT, "a mapping of variants", NAME, NAME_WORDS), "structural options: --with NAME"),
+    "variants": Field(
+        MapOf(_VARIANT, "a mapping of variants", _PLAIN, _PLAIN_WORDS), "structural options: --with NAME"
+    ),
     "presets": Field(
-        MapOf(MapOf(Anything(), "a mapping of params to values"), "a mapping of presets", NAME, NAME_WORDS),
+        MapOf(MapOf(Anything(), "a mapping of params to values"), "a mapping of presets", _PLAIN, _PLAIN_WORDS),
         "sets of params: --preset NAME",
     ),
 }

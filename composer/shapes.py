@@ -252,6 +252,10 @@ class Inference:
         extra = {k: _setting(v) for k, v in node.settings}
         found = match(parse_signature(text), args, {**settings, **extra})
         self.bind(network.name, block, found.axes, node.place, node.text)
+        if node.entry and _is_open(found.output):
+            from composer.confirm import observe  # the contract leaves open what torch can say
+
+            return observe(node, network, self.bound[network.name], args, found.output, self.graph.training.batch)
         return found.output
 
     def bind(self, name: str, block: Block, axes: Mapping[str, Any], place: Place, text: str) -> None:
@@ -334,6 +338,13 @@ def _given(node: Node, name: str, wiring: Wiring) -> Sequence[Node]:
         known = ", ".join(["features", *wiring.entries])
         raise ComposeError(f"'{name}' has no entry '{node.entry}'", node.place, f"it has: {known}")
     return wiring.outputs
+
+
+def _is_open(found: Type) -> bool:
+    """Whether a type leaves a size, or the number of items of a list, open."""
+    if isinstance(found, Tensor):
+        return found.dims is None or None in found.dims
+    return found.items is None or any(_is_open(item) for item in found.items)
 
 
 def _axis_word(axis: str) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from composer.errors import ComposeError, nearest
 from composer.nodes import Translation, reachable
 from composer.shapes import Inference
-from composer.signature import Rows, Series
+from composer.signature import Rows, Series, Type
 from composer.signature import Tensor as TensorType
 
 if TYPE_CHECKING:
@@ -89,5 +89,25 @@ class Translator:
                 inference.add(node)
                 if inference.problems:
                     return False
-        result = inference.types[chosen.node]
-        return not isinstance(result, Series)
+        return self._keeps_proportion(chosen, inference.types[chosen.node], height, width)
+
+    def _keeps_proportion(self, chosen: Translation, found: Type, height: int | None, width: int | None) -> bool:
+        """Whether what comes out is as much larger or smaller than what goes in as it is at the training size."""
+        trained = self.program.shaped.types[chosen.node]
+        source = next(n for n in reachable([chosen.node]) if n.op == "input")
+        given = self.program.shaped.types[source]
+        for axis, asked in ((-2, height), (-1, width)):
+            sizes = [_size(t, axis) for t in (trained, given, found)]
+            if asked is None or None in sizes:
+                continue
+            out, into, now = sizes
+            if now * into != asked * out:  # type: ignore[operator]
+                return False
+        return not isinstance(found, Series)
+
+
+def _size(found: Type, axis: int) -> int | None:
+    if not isinstance(found, TensorType) or found.dims is None or len(found.dims) < 4:
+        return None
+    size = found.dims[axis]
+    return size if isinstance(size, int) else None

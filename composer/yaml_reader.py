@@ -15,7 +15,8 @@ import yaml
 from composer.errors import ComposeError, Place
 from composer.scalars import Refused, brackets_match, character_name, forbidden_character, read_scalar, write_text
 from composer.tree import Leaf, Mapping, Node, Problems, Sequence, shortened
-from composer.yaml_words import syntax_problem
+from composer.yaml_lines import blame
+from composer.yaml_words import ABOUT_LINES, syntax_problem
 
 DEEPEST = 32
 LARGEST_COUNT = 10_000  # nodes; a method takes about 500
@@ -70,13 +71,24 @@ class _Reader:
                 self.take(event)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             mark, fact, remedy = syntax_problem(error, bool(self.stack) and self.stack[-1].flow)
-            innermost = self.stack[-1].place if self.stack else self.at(0, 0)
-            self.problems.add(fact, self.at(mark.line, mark.column) if mark else innermost, remedy)
+            place = self.stack[-1].place if self.stack else self.at(0, 0)
+            if mark:
+                place = self.at(mark.line, mark.column)
+                guess = blame(self.source(), mark.line) if self.about_lines(fact, mark) else None
+                if guess:
+                    place, fact, remedy = self.at(*guess[:3]), guess.fact, guess.remedy
+            self.problems.add(fact, place, remedy)
         except ComposeError as error:
             if error.problems is not self.problems:
                 raise ComposeError.together([*self.problems, *error.problems]) from None
         self.problems.raise_any()
         return self.root
+
+    def about_lines(self, fact: str, mark: Any) -> bool:
+        """Whether a syntax error may be about how lines are indented."""
+        if self.line or self.column or mark.line >= len(self.source()):
+            return False
+        return fact in ABOUT_LINES and ":" not in self.source()[mark.line][: mark.column]
 
     def check_characters(self) -> None:
         """Refuse characters that have no place in a graph file, or that editors and YAML take differently."""

@@ -32,6 +32,8 @@ _WORDS: tuple[tuple[str, str, str, bool], ...] = (
     ("but found '<scalar>'", "a text goes on after its end", "quote the whole of it, or nothing of it", False),
     ("expected <block end>", "this line fits no line above", "indent it like its neighbours", False),
 )
+# Facts that may be about the lines above.
+ABOUT_LINES = ("a ':' that cannot stand here", "this line fits no line above", "text after the end of the document")
 
 
 def syntax_problem(error: Exception, in_flow: bool) -> tuple[Any, str, str]:

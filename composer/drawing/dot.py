@@ -8,7 +8,7 @@ from graphviz import Digraph  # type: ignore[import-untyped]
 
 from composer.drawing.legend import legend
 from composer.drawing.parts import Part
-from composer.drawing.scene import Arrow, Box, Scene, count_text, ranks
+from composer.drawing.scene import Arrow, Box, Scene, ranks
 from composer.drawing.style import (
     FONT,
     GREY,
@@ -26,6 +26,7 @@ from composer.drawing.style import (
     text_width,
     tint,
 )
+from composer.drawing.words import count_text
 
 WIDEST = 900.0  # points: then text of 9 points is at least 12 pixels high in a picture of 1200 pixels
 NARROWEST = 480.0  # points of a legend line

@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Mapping
 
 from composer.drawing.counts import bare_module, size
-from composer.drawing.scene import Arrow, Box, Scene, count_text, rows_note, shape_text
+from composer.drawing.scene import Arrow, Box, Scene
 from composer.drawing.style import TIMES
+from composer.drawing.words import count_text, rows_note, shape_text
 from composer.nodes import Network, Node, Wiring, reachable
 from composer.shapes import Bound, Shaped
 

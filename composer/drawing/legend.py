@@ -40,7 +40,7 @@ def _signs(scene: Scene) -> Iterable[tuple[str, str]]:
     marks = {mark for box in scene.boxes for mark in box.marks}
     colours = [phase_colour(number) for number in range(len(scene.phases))]
     if "network" in kinds:
-        yield _swatch("G", colours[0], tint(colours[0], 0.22), bold=True), "network and its parameters, in the colour of its phase"
+        yield _swatch("G", colours[0], tint(colours[0], 0.22), bold=True), "network in its phase's colour"
     if "again" in marks:
         yield _swatch("G", colours[0], "white", bold=True), "the same network again"
     if "frozen" in marks:

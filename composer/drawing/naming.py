@@ -37,7 +37,10 @@ class Naming:
         self.contexts = {key: self.context(unit) for key, unit in self.units.items()}
 
     def context(self, unit: Unit) -> list[Context]:
-        """By family of names around the unit (its own, its users', its arguments'), the index values of each member."""
+        """By family of names around the unit (its own, its users', its arguments'), the index values of each member.
+
+        Only families that the members go through as a whole: for one of two images there is nothing to vary.
+        """
         found: dict[tuple[bool, Family], dict[Node | Term, Key | None]] = {}
         for member in unit.members:
             for below, names in enumerate((self.above(member), self.below(member))):
@@ -50,7 +53,7 @@ class Naming:
         return [
             Context(family, {m: k for m, k in known.items() if k is not None}, below)
             for (below, family), known in found.items()
-            if len(known) == len(unit.members) and None not in known.values()
+            if len(known) == len(unit.members) and set(known.values()) == {split_name(n)[1] for n in family.members}
         ]
 
     def above(self, member: Node | Term) -> Iterable[tuple[Family, str]]:
@@ -102,10 +105,7 @@ class Naming:
                 written += [wanted if wanted in fitting else fitting[0]] if fitting else []
             if len(written) == len(family.variables):
                 return joined(family.base, written)
-        used = list(dict.fromkeys(name for _, name in names))
-        if len(used) == len(family.members):
-            return family.label
-        return ", ".join(used) if len(used) <= 2 else f"{len(used)} of {family.label}"
+        return covering(family, [name for _, name in names])
 
     def used(self, tail: Any, head: Any, link: Link) -> str:
         """What an arrow has to say: the name by which the tail is used, where it is not the one shown."""
@@ -117,3 +117,11 @@ class Naming:
             return ""
         label = self.relative(self.names.values, head, names)
         return "" if label == family.label else label
+
+
+def covering(family: Family, names: Iterable[str]) -> str:
+    """The label of a family where `names` are all of it, otherwise the names."""
+    used = list(dict.fromkeys(names))
+    if len(used) == len(family.members):
+        return family.label
+    return ", ".join(used) if len(used) <= 2 else f"{len(used)} of {family.label}"

@@ -8,8 +8,9 @@ from typing import Any
 
 from composer.drawing.families import Family
 from composer.drawing.folding import Folding, Unit
-from composer.drawing.naming import Naming
-from composer.drawing.scene import Arrow, Box, PhaseKey, Scene, counts_text, ranks, row_shape, rows_note, shapes_text
+from composer.drawing.naming import Naming, covering
+from composer.drawing.scene import Arrow, Box, PhaseKey, Scene, ranks
+from composer.drawing.words import counts_text, kind_text, row_shape, rows_note, shapes_text
 from composer.nodes import Node, Phase
 from composer.shapes import Shaped
 
@@ -102,7 +103,7 @@ class _Pictured:
             case "function":
                 return Box(number, "function", names[0], tip=first.text)
         shape = shapes_text([self.shaped.types.get(node) for node in nodes])
-        title = self.names.values.label(names[0]) if names[0] in self.names.values.of else names[0]
+        title = covering(self.names.values[names[0]], names)
         if unit.kind == "input" and not shape:
             shape = kind_text(self.shaped.types.get(nodes[0]))
         if unit.kind == "draw":
@@ -146,7 +147,10 @@ class _Pictured:
         if not boxes:
             found.append("nothing is minimised")
         shapes = [box.detail for box in boxes if box.kind in ("input", "value", "shape") and box.detail]
-        return (*found, *rows_note(shapes))
+        found += rows_note(shapes)
+        if any(box.kind == "network" and box.detail for box in boxes):
+            found.append("networks say how many parameters they have")
+        return tuple(found)
 
     def families(self) -> list[Family]:
         return [*self.names.values.of.values(), *self.names.networks.of.values(), *self.term_families.values()]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, assume, given
+from hypothesis import HealthCheck, Phase, assume, given
 from hypothesis import settings as hypothesis_settings
 
 from composer.block import Block, look_up
@@ -58,7 +58,9 @@ def check_block(name: str, *, max_examples: int | None = None) -> None:
         if block.role == "draw":
             varied.see(found)
 
-    quiet = hypothesis_settings(deadline=None, suppress_health_check=list(HealthCheck))
+    # A case starts small and stands on a seed, so that shrinking it would take long and show little.
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
+    quiet = hypothesis_settings(deadline=None, phases=phases, suppress_health_check=list(HealthCheck))
     if max_examples is not None:
         quiet = hypothesis_settings(quiet, max_examples=max_examples)
     quiet(holds)()

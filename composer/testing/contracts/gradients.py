@@ -77,7 +77,8 @@ class Try:
                 continue
             size = float(gradient.abs().max()) / largest if largest else 0.0
             found[name] = f"has a gradient {size:.1e} times the largest"
-        return found
+        reached = {_input(name) for name in self.gradients if name not in found}
+        return {name: problem for name, problem in found.items() if _input(name) not in reached}
 
     def cancels(self, name: str, owner: nn.Module) -> bool:
         """Whether the weight changes what its layer gives, and gradients arrive there."""
@@ -88,12 +89,17 @@ class Try:
             with torch.no_grad():
                 before = weight.clone()
                 weight.add_(torch.linspace(0.5, 1.5, weight.numel(), dtype=weight.dtype).view(weight.shape))
-                changed = list(tensors(owner(*record.inputs)))
+                changed = [t.detach() for t in tensors(owner(*record.inputs))]
                 weight.copy_(before)
             for old, new in zip(record.outputs, changed, strict=True):
-                if float((old - new).abs().max()) > FLOOR * (1 + float(old.abs().max())):
+                if float((old.detach() - new).abs().max()) > FLOOR * (1 + float(old.detach().abs().max())):
                     return True
         return False
+
+
+def _input(name: str) -> str:
+    """The input that an item of a list belongs to: of a list not every item need count (features, but not scores)."""
+    return name.partition(", item")[0]
 
 
 def _differentiate(found: Trial) -> Try | None:

@@ -37,6 +37,8 @@ def _at(values: Tensor, extreme: float | None, low: float, high: float) -> Tenso
     """All numbers the same, or (None) large ones of either sign, within the bounds of the kind."""
     if not values.is_floating_point():
         return values
+    if high == 1 and values.dim() > 1:  # shares of a row, which add up to 1
+        return (values.detach() * (extreme or 1e4)).softmax(1)
     moved = values.detach() * 1e4 if extreme is None else torch.full_like(values, extreme)
     return moved.clamp(low, high)
 

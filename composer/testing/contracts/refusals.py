@@ -15,13 +15,13 @@ from composer.setting import check_setting
 from composer.shapes import Inference
 from composer.signature import INTEGER_KINDS, REAL_KINDS, Mismatch, Port, Tensor, Type
 from composer.testing.contracts.cases import Case, arguments, types_of
-from composer.testing.contracts.trials import Broken
+from composer.testing.contracts.trials import SCALES, Broken
 
 
 def refuses_what_it_forbids(case: Case) -> None:
     """Wrong numbers of values and axes, sizes that do not fit, kinds, settings out of range, another size later."""
     signature = case.signature
-    for scale in (1, 2, 4, 8, 16, 32):
+    for scale in SCALES:
         values = arguments(case, scale)
         types = types_of(values, signature)
         try:

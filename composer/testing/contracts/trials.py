@@ -21,8 +21,9 @@ from composer.signature import Mismatch
 from composer.testing.contracts.cases import Case, arguments, types_of
 
 REFUSALS = (RuntimeError, ValueError, IndexError, ComposeError)
-# How much larger than drawn the sizes are, and how many items a list has (None: as many as drawn).
-ATTEMPTS = ((1, None), (2, 2), (4, 1), (4, 3), (8, 2), (16, 2), (32, 2))
+# How much larger than drawn the sizes are; how many items a list then has (None: as many as drawn).
+SCALES = (1, 2, 4, 8, 16, 32, 64, 128)
+REPEATS = (None, 2, 1, 3, 2, 2)
 
 
 class Broken(AssertionError):
@@ -64,7 +65,7 @@ class Trial:
 
     def module(self, salt: str = "", dtype: torch.dtype = torch.float64) -> nn.Module | None:
         """The block's module with weights of a function of the seed and `salt`, or None for a function."""
-        if self.block.role not in ("module", "state"):
+        if self.block.role not in ("module", "state", "collect"):
             return None
         return build(self.case, self.found.axes, salt, dtype)
 
@@ -111,7 +112,7 @@ def trial(case: Case) -> Trial | None:
     said: Exception | None = None
     allowed = False
     many = case.signature.variadic or any(p.listed for p in case.signature.inputs)
-    for scale, repeats in ATTEMPTS if many else [(s, None) for s in (1, 2, 4, 8, 16, 32)]:
+    for scale, repeats in zip(SCALES, REPEATS if many else [None] * len(SCALES), strict=False):
         try:
             found = _tried(case if repeats is None else replace(case, repeats=repeats), scale, strict=True)
         except Mismatch:
