@@ -43,7 +43,7 @@ def info_nce(
 
 
 @block("share[b k], share[b k] -> loss[]", role="loss", per_sample=False, laws=("of any sign", "symmetric"))
-def mutual_information(p: Tensor, other: Tensor, eps: Annotated[float, Range(0, None)] = 1e-10) -> Tensor:
+def mutual_information(p: Tensor, other: Tensor, eps: Annotated[float, Range(1e-38, 1e-3)] = 1e-10) -> Tensor:
     """Minus the mutual information of the classes of two views of the same rows.
 
     -sum_ij P_ij (log P_ij - log P_i - log P_j) with P the mean over rows of p_i other_j, made symmetric; what is below

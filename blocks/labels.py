@@ -38,7 +38,7 @@ class LinearByLabel(nn.Module):
         self.heads = nn.ModuleList([LinearLayer(c, out=out, activation=activation) for _ in range(classes)])
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        return choose(torch.stack([head(x) for head in self.heads], 1), label)  # type: ignore[no-any-return]
+        return choose(torch.stack([head(x) for head in self.heads], 1), label)
 
 
 @block("like[b k ...] -> label[b ...] where value < k")
@@ -85,4 +85,5 @@ def segment_mean(x: Tensor, ids: Tensor) -> Tensor:
 def segments(ids: Tensor) -> Tensor:
     """A number for each pair of image and id, the same for all its pixels, from 0 on. Shapes: [b h w] -> [b h w]."""
     first = torch.arange(ids.shape[0], device=ids.device) * (int(ids.max()) + 1)
-    return torch.unique(first.view(-1, *[1] * (ids.dim() - 1)) + ids, return_inverse=True)[1]
+    number: Tensor = torch.unique(first.view(-1, *[1] * (ids.dim() - 1)) + ids, return_inverse=True)[1]
+    return number

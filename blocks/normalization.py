@@ -16,7 +16,7 @@ Norm = Literal["none", "batch", "instance", "instance_affine", "layer"]
 BATCH_APART = "norm != 'batch'"  # `per_sample` of a block with such a setting: only batch normalization mixes rows
 
 
-@block("features[b c ...] -> features[b c ...]")
+@block("features[b c ...] -> features[b c ...] where eps > 0")
 class LayerNorm(nn.Module):
     """Normalize each sample over channels and pixels together, then scale and shift each channel.
 
@@ -85,7 +85,7 @@ class Normalization(nn.Module):
         return self.norm(x)  # type: ignore[no-any-return]
 
 
-@block("features[b c h w] -> features[b c h w]")
+@block("features[b c h w] -> features[b c h w] where eps > 0")
 def normalize(x: Tensor, eps: Annotated[float, Range(0, None)] = 1e-5) -> Tensor:
     """Give each channel of each sample mean 0 and spread 1.
 
@@ -96,7 +96,7 @@ def normalize(x: Tensor, eps: Annotated[float, Range(0, None)] = 1e-5) -> Tensor
     return centred / (centred.square().mean((2, 3), keepdim=True) + eps).sqrt()
 
 
-@block("features[b c h w], scale[b c], shift[b c] -> features[b c h w]")
+@block("features[b c h w], scale[b c], shift[b c] -> features[b c h w] where eps > 0")
 def modulate(x: Tensor, scale: Tensor, shift: Tensor, eps: Annotated[float, Range(0, None)] = 1e-5) -> Tensor:
     """Give each channel of each sample a spread and a mean that are values of the graph.
 
@@ -106,7 +106,7 @@ def modulate(x: Tensor, scale: Tensor, shift: Tensor, eps: Annotated[float, Rang
     return scale[:, :, None, None] * normalize(x, eps) + shift[:, :, None, None]
 
 
-@block("features[b c h w], style[b s] -> features[b c h w]")
+@block("features[b c h w], style[b s] -> features[b c h w] where eps > 0")
 class AdaptiveNorm(nn.Module):
     """Give each channel the mean and spread that a style asks for.
 

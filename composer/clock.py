@@ -61,6 +61,24 @@ def _count(items: list[Any]) -> int:
     return len(items)
 
 
+def probe(text: str, last: int | None = None) -> str:
+    """What is wrong with `text`, Python over `clock`, in the words of an error; "" when it has a number throughout.
+
+    It is worked out at the start of a run, at a few iterations after it and, where it is known, at the last.
+    """
+    code = compile(text, "<clock>", "eval")
+    for iteration in (0, 1, 2, 3, 7, 10, 99, 100, *([last] if last else [])):
+        names = {"clock": Clock(iteration, 20), **NUMBERS}
+        try:
+            found = eval(code, {"__builtins__": {}}, names)  # our own text
+            if not math.isfinite(found):
+                return f"it is {found} at iteration {iteration}"
+        except (ArithmeticError, TypeError, ValueError) as error:
+            words = "it divides by zero" if isinstance(error, ZeroDivisionError) else str(error)
+            return f"{words} at iteration {iteration}"
+    return ""
+
+
 # Functions of the clock, by the name a graph calls them.
 FUNCTIONS: tuple[str, ...] = ("linear", "cosine", "exponential", "steps", "constant_then_linear", "warmup")
 # Functions of plain numbers and lists.

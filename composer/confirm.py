@@ -6,14 +6,22 @@ found here and said with its place, and not after minutes on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from composer.block import look_up
+from composer.building import build_block
 from composer.errors import ComposeError, Problem
+from composer.limits import LARGEST_NETWORK, LARGEST_TENSOR, MOST_LAYERS
 from composer.modules import construct
 from composer.nodes import Network, Node, reachable
 from composer.shapes import Bound, Shaped
@@ -40,12 +48,12 @@ def confirm(shaped: Shaped) -> dict[Node, Type]:
                 values[node] = _empty(expected, batch)
             except NotImplementedError:
                 values[node] = _empty(expected, batch)  # it looks at numbers, which there are none of here
-            except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            except Exception as error:  # a block is foreign code; whatever it raises is said with its place
                 if "meta tensor" in str(error) or "item()" in str(error):
                     values[node] = _empty(expected, batch)
                     continue
                 given = ", ".join(str(shaped.types[a]) for a in node.args)
-                first = str(error).splitlines()[0]
+                first = (str(error) or type(error).__name__).splitlines()[0]
                 problems.append(
                     Problem(f"{node.text} fails on {given}: {first}", node.place, "change its sizes or settings")
                 )
@@ -59,12 +67,42 @@ def confirm(shaped: Shaped) -> dict[Node, Type]:
     return {n: _refined(shaped.types[n], v) for n, v in values.items()}
 
 
+@contextmanager
+def _within_limits(network: Network) -> Iterator[None]:
+    """Stop the construction of a network that has thousands of layers or billions of weights."""
+    layers = weights = 0
+
+    def count_layer(owner: nn.Module, name: str, layer: nn.Module) -> None:
+        nonlocal layers
+        layers += 1
+        if layers > MOST_LAYERS:
+            fact = f"network '{network.name}' has more than {MOST_LAYERS} layers"
+            raise ComposeError(fact, network.place, "choose fewer blocks or layers")
+
+    def count_weights(owner: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal weights
+        weights += 0 if parameter is None else parameter.numel()
+        if weights > LARGEST_NETWORK:
+            fact = f"network '{network.name}' has more than {LARGEST_NETWORK:,} weights"
+            raise ComposeError(fact, network.place, "choose smaller widths or kernels")
+
+    handles = [
+        register_module_module_registration_hook(count_layer),
+        register_module_parameter_registration_hook(count_weights),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def observe(node: Node, network: Network, bound: Bound, args: Sequence[Type], promised: Type, batch: int) -> Type:
     """What a call of an entry point gives where its contract leaves sizes open: features at several layers."""
     given = [_empty(one, batch) for one in args]
     settings = {k: v for k, v in node.settings if k != "*" and not isinstance(v, Node)}
     try:
-        with torch.device("meta"), torch.no_grad():
+        with torch.device("meta"), torch.no_grad(), _within_limits(network):
             module = construct(network, bound)
             found = entry_point(module, node.entry)(*given, *node.setting("*", ()), **settings)
     except (RuntimeError, ValueError, TypeError, IndexError):
@@ -80,7 +118,10 @@ def _value(node: Node, shaped: Shaped, values: Mapping[Node, Found], modules: di
             return node.setting("value")
         case "clock":
             return 1.0
-        case "input" | "draw" | "state" | "collect" | "collected":
+        case "state":
+            _check_state(node, shaped)
+            return _empty(shaped.types[node], batch)
+        case "input" | "draw" | "collect" | "collected":
             return _empty(shaped.types[node], batch)
         case "stop":
             return args[0]
@@ -93,13 +134,23 @@ def _value(node: Node, shaped: Shaped, values: Mapping[Node, Found], modules: di
         case "call":
             network = shaped.graph.networks[node.target]
             if node.target not in modules:
-                modules[node.target] = construct(network, shaped.bound[node.target])
+                with _within_limits(network):
+                    modules[node.target] = construct(network, shaped.bound[node.target])
             module = modules[node.target]
             positional = settings.pop("*", ())
             return entry_point(module, node.entry)(*args, *positional, **settings)
         case "arith":
             return _arithmetic(node.target, args)
     return look_up(node.target).load()(*args, **settings)
+
+
+def _check_state(node: Node, shaped: Shaped) -> None:
+    """Refuse a state that keeps more than any machine has."""
+    sizes = shaped.bound[node.name].axes
+    module = build_block(look_up(node.target), sizes, dict(node.settings), f"'{node.name}'", node.place)
+    count = sum(buffer.numel() for buffer in module.buffers())
+    if count > LARGEST_TENSOR:
+        raise ComposeError(f"{node.text} would keep {count:.2g} numbers", node.place, "choose a smaller size")
 
 
 def _arithmetic(symbol: str, args: list[Found]) -> Found:

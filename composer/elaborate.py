@@ -106,6 +106,7 @@ class Elaborator:
         self.naming: str = ""  # the name on the left of the line being read
         self.line = ""  # of a chain: the number of the link being read
         self.collects = False  # whether that line is one of a pass
+        self.last: int | None = None  # the last iteration of a run, where it is known
         self.warnings: list[Problem] = []
 
     # -- values -------------------------------------------------------------------------------------------------
@@ -156,6 +157,7 @@ class Elaborator:
         """Python text over `clock` for a scalar function of it."""
         found = self.value(tree, bound)
         if isinstance(found, Node) and found.op == "clock":
+            self.check_clock(found.target, tree)
             return found.target
         if isinstance(found, (int, float, bool)):
             return repr(found)
@@ -164,6 +166,12 @@ class Elaborator:
             tree.at,
             f"use numbers, params, {', '.join(clock.NAMES)} and {', '.join(clock.FUNCTIONS)}",
         )
+
+    def check_clock(self, text: str, tree: Expression) -> None:
+        """Refuse a function of the clock that has no value at some moment of a run."""
+        wrong = clock.probe(text, self.last)
+        if wrong:
+            raise ComposeError(f"'{show(tree)}' has no value: {wrong}", tree.at, "all counts start at 0")
 
     def as_node(self, found: Value, tree: Expression) -> Node:
         if isinstance(found, Node):

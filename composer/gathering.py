@@ -12,7 +12,7 @@ from composer.block import look_up
 from composer.clock import Clock
 from composer.emit import emit_value
 from composer.errors import ComposeError, nearest
-from composer.nodes import Pass, reachable
+from composer.nodes import Pass, Translation, reachable
 
 if TYPE_CHECKING:
     from composer.program import Program
@@ -39,7 +39,7 @@ class Passes:
         self.done: set[str] = set()
 
     def due(self, ended: bool = False) -> tuple[Pass, ...]:
-        """The passes to run before the next iteration, or when training has `ended`."""
+        """The passes to run before the next iteration, and when training has `ended` those that come then."""
         iteration = self.program.iteration
         return tuple(
             one
@@ -58,6 +58,17 @@ class Passes:
                 f"program.run_pass('{one.name}', batches of {', '.join(one.streams)})",
             )
 
+    def check_collected(self, translation: Translation) -> None:
+        """Raise a `ComposeError` when a translation needs what no pass has gathered yet."""
+        needed = {n.target for n in reachable([translation.node]) if n.op == "collected"}
+        for one in self.passes.values():
+            if needed & set(one.collect) and one.name not in self.done:
+                raise ComposeError(
+                    f"translation '{translation.name}' needs the pass '{one.name}' (at {one.at}), which was not run",
+                    translation.place,
+                    "train on until it was run",
+                )
+
     def stepped(self) -> None:
         """Weights moved: what was gathered at an end that was none is gathered anew at the next one."""
         self.done -= {one.name for one in self.passes.values() if one.at == "end"}
@@ -68,14 +79,15 @@ class Passes:
         if name not in self.passes:
             raise ComposeError(f"no pass '{name}'", remedy=nearest(name, self.passes))
         one = self.passes[name]
-        nodes = [*one.collect.values(), *one.fill]
+        nodes = list(one.roots)
         function = program.load(emit_value(program.graph, nodes, program.drawing), f"<{program.graph.name} {name}>")
         inputs = {n.target for n in reachable(nodes) if n.op == "input"}
+        called = {n.target for n in reachable(nodes) if n.op == "call"}
         collectors = [program.collectors[n] for n in one.collect]
         for collector in collectors:
             collector.begin()  # type: ignore[operator]
         count = 0
-        with program.in_mode(one.mode, {n.target for n in reachable(nodes) if n.op == "call"}), torch.enable_grad():
+        with program.evaluator.in_mode(one.mode, called), torch.enable_grad():
             for batch in batches:
                 missing = sorted(inputs - set(batch))
                 if missing:
@@ -86,8 +98,9 @@ class Passes:
                 count += 1
             if not count:
                 raise ComposeError(f"pass '{name}' was given no batches")
-            for collector in collectors:
-                collector.finish()  # type: ignore[operator]
+            with torch.no_grad():
+                for collector in collectors:
+                    collector.finish()  # type: ignore[operator]
         self.done.add(name)
         return count
 

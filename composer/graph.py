@@ -162,6 +162,16 @@ class Builder:
             return self.constant(expression_of(item), bound)
         return item.value
 
+    def last_iteration(self) -> int | None:
+        """The last iteration of a run, when the graph says how long one is."""
+        section = self.root.get("training")
+        item = section.get("iterations") if isinstance(section, Tree) else None
+        try:
+            found = None if item is None else self.evaluated(item, {})
+        except ComposeError:
+            return None  # said where the section is read
+        return found - 1 if isinstance(found, int) and found > 1 else None
+
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def read_inputs(self) -> None:
@@ -231,6 +241,7 @@ class Builder:
             families(list(self.constants)),
             self.network_names,
         )
+        self.elaborator.last = self.last_iteration()
         self.read_inputs()
         declare_collected(self)
         for definition in expand_section(self.root.get("values"), self.indices, self.problems):

@@ -75,8 +75,8 @@ def list_graph(graph: Graph) -> str:
             lines.append(f"{_assignment(graph, node)}{kept}")
     for phase in graph.phases:
         lines += _phase_lines(graph, phase)
-    for one in graph.passes.values():
-        lines += _pass_lines(graph, one)
+    for sweep in graph.passes.values():
+        lines += _pass_lines(graph, sweep)
     for name, translation in graph.translations.items():
         lines.append(f"translate {name} = {graph.name_of(translation.node)}  (mode {translation.mode})")
     return "\n".join(lines) + "\n"

@@ -67,6 +67,7 @@ class Loop:
         recorder = Recorder(Log(self.folder.log), Events(self.folder.events, self.program.iteration), phases)
         try:
             with Interrupts() as asked:
+                self._run_passes()
                 self._sample(first=True)
                 stream = iter(self.loader.batches(self.batches))
                 try:
@@ -90,10 +91,18 @@ class Loop:
         self.batches += wanted
         recorder.add(iteration, iteration // program.epoch_length, time.perf_counter() - started, result)
         self._pace.mark(program.iteration, self.loader.waited)
+        self._run_passes()
         self._sample()
         if _due(program.iteration, self.schedule.checkpoint_every):
             self._save(recorder)
         self.display.update(self._progress(recorder))
+
+    def _run_passes(self) -> None:
+        """The passes whose time has come: before the next iteration, and after the last one."""
+        program = self.program
+        for one in program.due_passes(ended=program.iteration >= self.schedule.total):
+            program.run_pass(one.name, self.loader.sweep(one.streams, one.batches))
+            self._saved = -1
 
     def _progress(self, recorder: Recorder) -> Progress:
         epoch = max(0, self.program.iteration - 1) // self.program.epoch_length

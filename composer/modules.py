@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from composer.block import look_up
+from composer.building import build_block
 from composer.errors import ComposeError
 from composer.nodes import Network, reachable
 from composer.randomness import seed_for
@@ -55,12 +56,7 @@ def construct(network: Network, bound: Bound) -> nn.Module:
     if network.wiring is not None:
         return Wired(network.name, network.wiring, {name: layer.axes for name, layer in bound.layers.items()})
     block = look_up(network.block)
-    try:
-        module: nn.Module = block.load()(*(bound.axes[a] for a in block.axes), **network.settings)
-    except (TypeError, ValueError) as error:
-        raise ComposeError(
-            f"{network.name}: block '{block.name}' refuses its settings: {error}", network.place
-        ) from None
+    module: nn.Module = build_block(block, bound.axes, network.settings, f"network '{network.name}'", network.place)
     return module
 
 
@@ -71,10 +67,10 @@ def build_states(shaped: Shaped, seed: int, device: torch.device, dtype: torch.d
         if node.op != "state":
             continue
         block = look_up(node.target)
-        sizes = [shaped.bound[node.name].axes[a] for a in block.axes]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_for(seed, "state", node.name))
-            module = block.load()(*sizes, **dict(node.settings))
+            sizes = shaped.bound[node.name].axes
+            module = build_block(block, sizes, dict(node.settings), f"'{node.name}'", node.place)
         if hasattr(module, "draw_initial"):
             module.draw_initial(torch.Generator().manual_seed(seed_for(seed, "state", node.name)))
         found[node.name] = module.to(device=device, dtype=dtype)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from composer.clock import probe
 from composer.document import Leaf
 from composer.document import Mapping as Tree
 from composer.document import Node as Item
@@ -29,7 +31,7 @@ def read_phases(builder: Builder) -> tuple[Phase, ...]:
             builder.problems.extend(error.problems)
         except Broken:
             pass  # reported where it stands
-        builder.patterns[definition.name] = definition.pattern
+        builder.patterns.setdefault(definition.name, definition.pattern)  # a value of that name goes first
     if not found and not builder.problems:
         builder.problems.append(
             Problem("a graph needs phases", builder.root.place, "phases: {NAME: {update: G, minimize: {...}}}")
@@ -71,29 +73,45 @@ def _read_phase(builder: Builder, definition: Definition) -> Phase:
         raise ComposeError(f"phase '{definition.name}' has no '{missing}'", definition.place, "it needs both")
     update = _updated(builder, body.need("update"), definition)
     terms: list[Term] = []
+    written: dict[str, str] = {}  # names of terms as they stand in the file
     for entry in expand_section(body.get("minimize"), builder.indices, builder.problems, bound):
         try:
-            terms += _read_term(builder, entry, update)
+            found = _read_term(builder, entry, update)
+            terms += found
+            written |= {term.name: entry.pattern.replace(" ", "") for term in found}
         except ComposeError as error:
             builder.problems.extend(error.problems)
         except Broken:
             pass  # reported where it stands
-    terms = _term_order(builder, body.get("order"), terms)
+    terms = _term_order(body.get("order"), terms, written)
     repeat = builder.evaluated(body.get("repeat"), bound) if body.get("repeat") is not None else 1
     if isinstance(repeat, bool) or not isinstance(repeat, int) or not 1 <= repeat <= 1000:
         raise ComposeError(f"cannot repeat {repeat!r} times", body.need("repeat").place, "use a whole number from 1")
     batch = str(builder.evaluated(body.get("batch"), bound)) if body.get("batch") is not None else "same"
+    condition = _condition(builder, body, bound)
+    _check_weights(builder, terms, condition)
     return Phase(
         definition.name,
         update,
         tuple(terms),
         _first(builder, body.get("first"), bound),
-        _condition(builder, body, bound),
+        condition,
         _clock(builder, body.get("step"), bound),
         repeat,
         batch,
         definition.place,
     )
+
+
+def _check_weights(builder: Builder, terms: list[Term], condition: str) -> None:
+    """Refuse weights that have no value in an iteration in which the phase runs."""
+    for term in terms:
+        if term.weight.op == "clock":
+            text = f"({term.weight.target}) if ({condition or True}) else 0"
+            wrong = probe(text, builder.elaborator.last)
+            if wrong:
+                fact = f"the weight of term '{term.name}' has no value: {wrong}"
+                builder.problems.append(Problem(fact, term.weight.place, "all counts start at 0"))
 
 
 def _updated(builder: Builder, item: Item, definition: Definition) -> tuple[str, ...]:
@@ -150,7 +168,6 @@ def _read_term(builder: Builder, entry: Definition, update: tuple[str, ...]) -> 
         weight, loss = split_term(builder, tree, binding)
         narrowed = () if set(into) == set(update) else into
         found.append(Term(name, weight, loss, narrowed, leaf_text(item), entry.place))
-        builder.patterns[name] = entry.pattern
     return found
 
 
@@ -265,11 +282,10 @@ def _condition(builder: Builder, body: Tree, bound: Binding) -> str:
     return " and ".join(parts)
 
 
-def _term_order(builder: Builder, order: Item | None, terms: list[Term]) -> list[Term]:
+def _term_order(order: Item | None, terms: list[Term], written: Mapping[str, str]) -> list[Term]:
     if order is None:
         return terms
     names = [show(tree) for tree, _ in split_names(order)]
-    written = {t.name: builder.patterns.get(t.name, t.name).replace(" ", "") for t in terms}
     for name in names:
         if name not in written.values():
             raise ComposeError(f"unknown term '{name}' in order", order.place, nearest(name, set(written.values())))

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from composer.clock import NUMBERS, Clock
 from composer.confirm import confirm
-from composer.emit import Code, emit_plan, emit_value
+from composer.emit import Code, emit_plan
 from composer.errors import ComposeError, nearest
+from composer.evaluation import Evaluator
 from composer.feeding import feed
 from composer.fields import Stream
-from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
 from composer.gathering import Passes, build_collectors
-from composer.nodes import Graph, Node, Pass, Translation, reachable
+from composer.modules import averaged, build_networks, build_states, set_mode, uses_draws
+from composer.nodes import Graph, Pass, Translation
 from composer.optimizers import Averages, Optimizers
 from composer.plan import Active, Plan, Run, make_plan
 from composer.randomness import Draws, InsideDraws, StateDraws
@@ -94,6 +95,7 @@ class Program:
         self.passing = Passes(self)
         self.watched: frozenset[str] = frozenset()
         self.watches_gradients = False
+        self.evaluator = Evaluator(self)
         self.translator = Translator(self)
 
     # -- what it is ---------------------------------------------------------------------------------------------
@@ -212,7 +214,8 @@ class Program:
         `draws` feeds named draws (`NAME`, `NETWORK:PLACE` inside networks, `VALUE:NAME` in states; a list for one that
         is drawn several times) and any other named value, which is then not computed but taken as it is.
         """
-        values = {k: v for k, v in (draws or {}).items() if k in self.graph.values and self.graph.values[k].op != "draw"}
+        named = self.graph.values
+        values = {k: v for k, v in (draws or {}).items() if k in named and named[k].op != "draw"}
         batches = [batch] if isinstance(batch, Mapping) else list(batch)
         self.passing.check(frozenset(values))
         clock = self.clock = Clock(self.iteration, self.epoch_length)
@@ -326,73 +329,7 @@ class Program:
         self, names: Sequence[str], batch: Batch, draws: Mapping[str, Any] | None = None, *, seed: Any = "sample"
     ) -> dict[str, Any]:
         """Named values (or columns of `show`) on a batch: no gradient, and no state changes."""
-        columns = dict(self.graph.show)
-        nodes = []
-        for name in names:
-            node = columns.get(name, self.graph.values.get(name))
-            if node is None:
-                raise ComposeError(f"unknown value '{name}'")
-            nodes.append(node)
-        found = self.compute(nodes, batch, draws, seed)
-        return dict(zip(names, found, strict=True))
-
-    def compute(
-        self,
-        nodes: list[Node],
-        batch: Batch,
-        draws: Mapping[str, Any] | None,
-        seed: Any,
-        mode: str = "",
-        use_averages: bool = False,
-    ) -> tuple[Any, ...]:
-        """Values of nodes with everything put back afterwards: modes, buffers, states, the position of draws."""
-        code = emit_value(self.graph, nodes, self.drawing)
-        if use_averages:
-            code.networks = {v: (n, e, a or n in self.averages) for v, (n, e, a) in code.networks.items()}
-        function = self.load(code, f"<{self.graph.name} values>")
-        clock = Clock(max(0, self.iteration - 1), self.epoch_length)
-        inputs = {n.target for n in reachable(nodes) if n.op == "input"}
-        missing = sorted(inputs - set(batch))
-        if missing:
-            raise ComposeError(f"the batch has no '{missing[0]}'")
-        called = {n.target for n in reachable(nodes) if n.op == "call"}
-        with self.unchanged(called), self.in_mode(mode, called), torch.enable_grad():  # the lines switch it off
-            self.draws.begin(("value", seed), draws)
-            return tuple(function(self.moved(batch), {}, self.draw, self.keep_state, clock))
-
-    @contextmanager
-    def unchanged(self, called: set[str]) -> Iterator[None]:
-        """Take back whatever running the networks `called` changes: their buffers, and states."""
-        modules = [*self.versions(called), *self.states.values()]
-        buffers = [(b, b.clone()) for m in modules for b in m.buffers()]
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for buffer, before in buffers:
-                    buffer.copy_(before)
-
-    @contextmanager
-    def in_mode(self, mode: str, called: set[str]) -> Iterator[None]:
-        """Put the networks `called` into `mode` for a while; frozen ones stay as they are, and all where it is ""."""
-        modes = [(part, part.training) for m in self.versions(called) for part in m.modules()]
-        for module in self.versions(n for n in called if mode and not self.graph.networks[n].frozen):
-            module.train(mode == "train")
-        try:
-            yield
-        finally:
-            for part, training in modes:
-                part.training = training
-
-    def versions(self, names: Iterable[str]) -> list[torch.nn.Module]:
-        """Networks, and their averages where they have one."""
-        return [where[n] for n in names for where in (self.networks, self.averages) if n in where]
-
-    def saved(self) -> Iterator[tuple[str, torch.nn.Module]]:
-        """Every module that belongs to the state, with the beginning of its tensors' names."""
-        kinds = {"networks": self.networks, "averages": self.averages}
-        for kind, modules in {**kinds, "states": self.states, "collected": self.collectors}.items():
-            yield from ((f"{kind}/{name}/", module) for name, module in modules.items())
+        return self.evaluator.named(names, batch, draws, seed)
 
     def translate(self, images: Any, as_: str | None = None, seed: int = 0, **more: Any) -> Tensor:
         """Translate prepared images [n c h w] in [-1, 1]; see `composer.translate`."""
@@ -403,6 +340,12 @@ class Program:
         return self.translator.padded_size(height, width, as_)
 
     # -- state --------------------------------------------------------------------------------------------------
+
+    def saved(self) -> Iterator[tuple[str, torch.nn.Module]]:
+        """Every module that belongs to the state, with the beginning of its tensors' names."""
+        kinds = {"networks": self.networks, "averages": self.averages}
+        for kind, modules in {**kinds, "states": self.states, "collected": self.collectors}.items():
+            yield from ((f"{kind}/{name}/", module) for name, module in modules.items())
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that training changed: tensors by name, and plain data for JSON."""

@@ -178,7 +178,7 @@ def _counts_rows(node: Node) -> bool:
 
 
 def dependencies(graph: Graph) -> Mapping[Node, frozenset[str]]:
-    """For every node the networks its result depends on, by any path; kept values and states cut it.
+    """For every node the networks its result depends on, by any path; kept values, states and draws cut it.
 
     What depends only on kept values, inputs, draws and state is not invalidated when a network is stepped.
     """
@@ -186,7 +186,7 @@ def dependencies(graph: Graph) -> Mapping[Node, frozenset[str]]:
     for node in reachable(graph.roots):
         below: frozenset[str] = frozenset()
         children: list[Any] = [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]
-        for child in children:
+        for child in children if node.op != "draw" else ():  # a draw depends on shapes only
             if graph.lifetime.get(child) != "iteration" and child.op != "state":
                 below |= found[child]
         if node.op == "call" and not node.average:

@@ -6,18 +6,21 @@ One-way matching along the data flow, from the contracts alone: nothing is alloc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from composer.block import Block, look_up
+from composer.combining import broadcast, has_series, is_open, outside_in, tensors_of
+from composer.elaborate import Broken
 from composer.errors import ComposeError, Place, Problem
 from composer.fields import Field
 from composer.limits import LARGEST_TENSOR, MOST_ITEMS
 from composer.matching import match
 from composer.nodes import Graph, Network, Node, Wiring, reachable, tapped
-from composer.signature import UNKNOWN, Dim, Mismatch, Rows, Series, Several, Tensor, Type, parse_signature
+from composer.signature import UNKNOWN, Mismatch, Rows, Series, Several, Tensor, Type, parse_signature
 
 REST = "rest"  # a constructor's name for the sizes that `...` stands for
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -83,6 +86,7 @@ class Inference:
         self.bound: dict[str, Bound] = dict(bound or {})
         self.problems: list[Problem] = []
         self.failed: set[Node] = set()
+        self.lost: set[str] = set()  # wired networks that failed inside
         self.fields = {f.name: f for s in graph.streams for f in s.fields}
         for translation in graph.translations.values():
             for one in translation.fields:
@@ -96,22 +100,23 @@ class Inference:
             self.types[node] = UNKNOWN  # said already, where it went wrong
             self.failed.add(node)
             return
-        before = len(self.problems)
         try:
             self.types[node] = self.type_of(node)
             self.check_size(node)
         except Mismatch as mismatch:
-            self.problems.append(Problem(f"{node.text}: {mismatch.fact}", node.place, mismatch.remedy))
-            self.types[node] = UNKNOWN
+            self.fail(node, Problem(f"{node.text}: {mismatch.fact}", node.place, mismatch.remedy))
         except ComposeError as error:
-            self.problems.extend(error.problems)
-            self.types[node] = UNKNOWN
-        if len(self.problems) > before:
-            self.failed.add(node)
+            self.fail(node, *error.problems)
+
+    def fail(self, node: Node, *problems: Problem) -> None:
+        """Note what is wrong with `node`; what needs it has nothing to add."""
+        self.problems.extend(problems)
+        self.types[node] = UNKNOWN
+        self.failed.add(node)
 
     def check_size(self, node: Node) -> None:
         """Refuse what nobody can mean: billions of numbers, thousands of items."""
-        tensors = _tensors(self.types[node])
+        tensors = tensors_of(self.types[node])
         if len(tensors) > MOST_ITEMS:
             fact = f"{node.text} would be a list of {len(tensors)} items"
             raise ComposeError(fact, node.place, f"at most {MOST_ITEMS} are offered")
@@ -124,7 +129,7 @@ class Inference:
                 raise ComposeError(fact, node.place, "choose smaller sizes")
 
     def check_rows(self, node: Node, found: Type, batch: int) -> None:
-        for one in _tensors(found):
+        for one in tensors_of(found):
             for size in one.dims or ():
                 if isinstance(size, Rows):
                     count = size.at(batch)
@@ -162,7 +167,7 @@ class Inference:
             case "item":
                 return self._item(node, args[0])
             case "arith":
-                return _broadcast(args, node)
+                return broadcast(args, node)
             case "call":
                 return self.call(node, args)
             case "apply" | "draw" | "state" | "collect":
@@ -196,16 +201,16 @@ class Inference:
         lists = [a for a in args if isinstance(a, Series)]
         if any(a.items is None for a in lists):
             inner = [(a.each or UNKNOWN) if isinstance(a, Series) else a for a in args]
-            result = self._mapped(node, block, inner) if _has_series(inner) else self._matched(node, block, inner)
-            return _outside_in(result, None, block)
+            result = self._mapped(node, block, inner) if has_series(inner) else self._matched(node, block, inner)
+            return outside_in(result, None, block)
         lengths = {len(a.items or ()) for a in lists}
         if len(lengths) != 1:
             raise Mismatch(f"is given lists of {' and '.join(map(str, sorted(lengths)))} items")
         found = []
         for number in range(lengths.pop()):
             inner = [(a.items or ())[number] if isinstance(a, Series) else a for a in args]
-            found.append(self._mapped(node, block, inner) if _has_series(inner) else self._matched(node, block, inner))
-        return _outside_in(None, found, block)
+            found.append(self._mapped(node, block, inner) if has_series(inner) else self._matched(node, block, inner))
+        return outside_in(None, found, block)
 
     def _matched(self, node: Node, block: Block, args: Sequence[Type]) -> Type:
         settings = {s.name: s.default for s in block.settings} | dict(node.settings)
@@ -252,7 +257,7 @@ class Inference:
         extra = {k: _setting(v) for k, v in node.settings}
         found = match(parse_signature(text), args, {**settings, **extra})
         self.bind(network.name, block, found.axes, node.place, node.text)
-        if node.entry and _is_open(found.output):
+        if node.entry and is_open(found.output):
             from composer.confirm import observe  # the contract leaves open what torch can say
 
             return observe(node, network, self.bound[network.name], args, found.output, self.graph.training.batch)
@@ -284,6 +289,8 @@ class Inference:
     def _wired(self, node: Node, network: Network, wiring: Wiring, args: Sequence[Type]) -> Type:
         if len(args) != len(wiring.inputs):
             raise Mismatch(f"takes {len(wiring.inputs)} values, got {len(args)}")
+        if network.name in self.lost:
+            raise Broken(network.name)
         inner = Inference(self.graph)
         inner.types.update(zip(wiring.inputs, args, strict=True))
         known = self.bound.get(network.name)
@@ -295,7 +302,9 @@ class Inference:
                 else:
                     inner.add(one)
         if inner.problems:
-            raise ComposeError.together(inner.problems)
+            self.lost.add(network.name)
+            called = f" (called on line {node.place.line})" if known is None else f" (in {node.text})"
+            raise ComposeError.together(replace(p, fact=p.fact + called) for p in inner.problems)
         if known is None:
             self.bound[network.name] = Bound({}, node.place, inner.bound, inner.types, tuple(args))
         outputs = tuple(inner.types[o] for o in _given(node, network.name, wiring))
@@ -306,10 +315,12 @@ class Inference:
     def add_layer(self, node: Node, wiring: Wiring) -> None:
         layer = wiring.layers[node.target]
         block = look_up(layer.block)
+        if any(a in self.failed for a in node.args):
+            return self.fail(node)
         args = [self.types[a] for a in node.args]
         settings = {s.name: s.default for s in block.settings} | dict(layer.settings)
         try:
-            if block.maps and _has_series(args):
+            if block.maps and has_series(args):
                 self.types[node] = UNKNOWN
                 return
             found = match(parse_signature(block.signature), args, settings)
@@ -317,11 +328,9 @@ class Inference:
             self.types[node] = found.output
             self.check_size(node)
         except Mismatch as mismatch:
-            self.problems.append(Problem(f"{layer.block}: {mismatch.fact}", layer.place, mismatch.remedy))
-            self.types[node] = UNKNOWN
+            self.fail(node, Problem(f"{node.text}: {mismatch.fact}", layer.place, mismatch.remedy))
         except ComposeError as error:
-            self.problems.extend(error.problems)
-            self.types[node] = UNKNOWN
+            self.fail(node, *error.problems)
 
 
 def _given(node: Node, name: str, wiring: Wiring) -> Sequence[Node]:
@@ -340,69 +349,9 @@ def _given(node: Node, name: str, wiring: Wiring) -> Sequence[Node]:
     return wiring.outputs
 
 
-def _is_open(found: Type) -> bool:
-    """Whether a type leaves a size, or the number of items of a list, open."""
-    if isinstance(found, Tensor):
-        return found.dims is None or None in found.dims
-    return found.items is None or any(_is_open(item) for item in found.items)
-
-
 def _axis_word(axis: str) -> str:
     return {"c": "input channels:", "s": "a style of size", "h": "height", "w": "width"}.get(axis, f"{axis} =")
 
 
 def _setting(value: Any) -> Any:
     return None if isinstance(value, Node) else value
-
-
-def _has_series(args: Sequence[Type]) -> bool:
-    return any(isinstance(a, Series) for a in args)
-
-
-def _outside_in(each: Type | None, items: list[Type] | None, block: Block) -> Type:
-    """A list of results; of a block that gives parts (split), the parts, each a list."""
-    in_parts = parse_signature(block.signature).outputs[0].listed
-    if items is None:
-        assert each is not None
-        if in_parts and isinstance(each, Series) and each.items is not None:
-            return Series(tuple(Series(None, part) for part in each.items))
-        return Series(None, each)
-    if in_parts and items and all(isinstance(i, Series) and i.items is not None for i in items):
-        count = len(items[0].items or ())  # type: ignore[union-attr]
-        return Series(tuple(Series(tuple((i.items or ())[n] for i in items)) for n in range(count)))  # type: ignore[union-attr]
-    if items and all(isinstance(i, Tensor) and i.dims == () for i in items):
-        return items[0]
-    return Series(tuple(items))
-
-
-def _tensors(found: Type) -> list[Tensor]:
-    if isinstance(found, Tensor):
-        return [found]
-    return [t for i in (found.items or ()) for t in _tensors(i)]
-
-
-def _broadcast(args: Sequence[Type], node: Node) -> Type:
-    tensors = []
-    for one in args:
-        if not isinstance(one, Tensor):
-            raise Mismatch(f"'{node.target}' needs single values, got {one}", remedy="take items: f[0]")
-        tensors.append(one)
-    real = [t for t in tensors if t.kind != "number"]
-    kind = real[0].kind if real else "number"
-    if any(t.dims is None for t in tensors):
-        return Tensor(kind, None)
-    rank = max(len(t.dims or ()) for t in tensors)
-    result: list[Dim] = []
-    for position in range(rank):
-        sizes = []
-        for one in tensors:
-            dims = one.dims or ()
-            offset = position - (rank - len(dims))
-            if offset >= 0:
-                sizes.append(dims[offset])
-        known = {s for s in sizes if s is not None and s != 1}
-        if len(known) > 1:
-            shown = " and ".join(str(t) for t in tensors)
-            raise Mismatch(f"{shown} do not fit each other", remedy="sizes must be equal, or 1")
-        result.append(known.pop() if known else (None if None in sizes else 1))
-    return Tensor(kind, tuple(result))

@@ -57,7 +57,8 @@ class Translator:
         missing = [n for n in needed if n not in batch]
         if missing:
             raise ComposeError(f"translation '{chosen.name}' needs '{missing[0]}'")
-        (found,) = self.program.compute(
+        self.program.passing.check_collected(chosen)
+        (found,) = self.program.evaluator.compute(
             [chosen.node], batch, draws, ("translate", seed), mode or chosen.mode, use_averages=True
         )
         return found  # type: ignore[no-any-return]

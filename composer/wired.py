@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from composer.block import look_up
+from composer.building import build_block
 from composer.emit import identifier
 from composer.errors import ComposeError
 from composer.nodes import Node, Wiring, reachable, tapped
@@ -28,8 +29,10 @@ class Wired(nn.Module):
         self.layers = nn.ModuleDict()
         for layer in wiring.layers.values():
             block = look_up(layer.block)
-            sizes = [axes[layer.name][a] for a in block.axes]
-            self.layers[module_name(layer.name)] = block.load()(*sizes, **layer.settings)
+            who = f"layer {layer.name} of network '{name}'"
+            self.layers[module_name(layer.name)] = build_block(
+                block, axes[layer.name], layer.settings, who, layer.place
+            )
         self._functions: dict[tuple[str, torch.dtype], Callable[..., tuple[Any, ...]]] = {}
 
     def forward(self, *inputs: Any) -> Any:

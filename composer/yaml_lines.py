@@ -35,6 +35,9 @@ def blame(lines: Sequence[str], at: int) -> Blame | None:
     before = _neighbour(codes, at, -1)
     if before is None:
         return None
+    above = codes[before].strip()
+    if not _has_colon(above) and not above.startswith("- "):
+        return _say(codes, before, f"'{_short(above)}' has no ':'", "a line reads `name: value`, or `name:` above others")
     mine, theirs = _indent(codes[at]), _indent(codes[before])
     if mine > theirs:
         return _deeper(codes, before, at)
@@ -44,10 +47,8 @@ def blame(lines: Sequence[str], at: int) -> Blame | None:
 def _deeper(codes: Sequence[str], before: int, at: int) -> Blame | None:
     """Line `at` stands deeper than the one above, which has no room for it."""
     above = codes[before].strip()
-    if not _has_colon(above) and not above.startswith("- "):
-        return _say(codes, before, f"'{_short(above)}' has no ':'", "a line reads `name: value`, or `name:` above others")
     if not _has_colon(above):
-        return None
+        return None  # an item of a list
     shifted = _shifted(codes, before + 1)
     if shifted is not None:
         return _say(codes, shifted, _UNLIKE, _INDENT_IT)

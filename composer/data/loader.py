@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from types import TracebackType
 
 import torch
@@ -72,6 +72,13 @@ class Loader:
         finally:
             self._pools.remove(pool)
             pool.close()
+
+    def sweep(self, streams: Sequence[str], count: int = 0) -> Generator[dict[str, torch.Tensor], None, None]:
+        """The first `count` batches of the run; 0: as many as show every row of `streams`, but for an odd rest, once."""
+        order = self._maker.order
+        whole = max(order.rows[name] for name in streams) // order.batch
+        for number in range(count or max(1, whole)):
+            yield self.batch(number)
 
     def close(self) -> None:
         """End all worker processes."""

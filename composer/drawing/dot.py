@@ -126,7 +126,7 @@ def _node(box: Box) -> dict[str, str]:
                     "margin": "0.08,0.03"}
     size = SMALL if box.kind == "note" else TEXT
     label = stacked(font(box.title, size=size, italic=True), *_details(box))
-    return {"label": label, "shape": "plaintext", "margin": "0.03,0.01"}
+    return {"label": label, "shape": "plaintext", "margin": "0.04,0.02"}
 
 
 def _details(box: Box) -> list[str]:

@@ -27,7 +27,7 @@ def flows(graph: Graph) -> dict[str, set[Node]]:
 
 
 @dataclass(eq=False)
-class Unit:
+class Piece:
     """A box in the making: the nodes and terms that it stands for."""
 
     kind: str
@@ -94,7 +94,7 @@ class Names:
 
 
 class Folding:
-    """Units and links of a graph. Families that would make the picture run in circles are kept apart."""
+    """Pieces and links of a graph. Families that would make the picture run in circles are kept apart."""
 
     def __init__(self, graph: Graph, *, expand: bool) -> None:
         self.graph, self.expand = graph, expand
@@ -105,7 +105,7 @@ class Folding:
         self.formulas = Formulas(graph, self.order, losses)
         apart: frozenset[str] = frozenset()
         while True:
-            self.units: dict[Any, Unit] = {}
+            self.pieces: dict[Any, Piece] = {}
             self.links: dict[tuple[Any, Any], Link] = {}
             self.build()
             circular = self.circular() - apart
@@ -154,21 +154,21 @@ class Folding:
         name = self.names.of(node)
         if node.op == "call":
             key = ("call", self.form(node, inside=False))
-            self.unit(key, "network", node, node.target)
+            self.piece(key, "network", node, node.target)
             for arg in [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]:
                 self.connect(self.formulas.leaves(arg), key, node, [node])
             if name:
-                self.unit(self.key(node), "value", node, name)
+                self.piece(self.key(node), "value", node, name)
                 self.link(key, self.key(node), [node])
         elif node.op in ("input", "draw"):
-            self.unit(self.key(node), node.op, node, name or node.name).texts[node.target] = None
+            self.piece(self.key(node), node.op, node, name or node.name).texts[node.target] = None
         elif name or self.formulas.is_box(node):
             found = self.formulas.of(node)
             made = self.key(node) if not name or not found.text else ("made", self.form(node, inside=False))
-            self.unit(made, "function" if found.text else "value", node, found.text or name)
+            self.piece(made, "function" if found.text else "value", node, found.text or name)
             self.connect(found.leaves, made, node, [])
             if name and found.text:
-                self.unit(self.key(node), "value", node, name)
+                self.piece(self.key(node), "value", node, name)
                 self.link(made, self.key(node), [node])
 
     def add_term(self, phase: Phase, term: Term) -> None:
@@ -176,16 +176,16 @@ class Folding:
         number = self.names.phase_number(phase.name)
         key = ("term", number, family.label, term if self.expand else term.place)  # a line of the phase is one box
         found = self.formulas.of_term(term)
-        unit = self.unit(key, "term", term, term.name)
-        unit.phase = number
-        unit.texts[found.text] = None
+        piece = self.piece(key, "term", term, term.name)
+        piece.phase = number
+        piece.texts[found.text] = None
         self.connect(found.leaves, key, term, [], phase.name)
 
-    def unit(self, key: Any, kind: str, member: Node | Term, name: str) -> Unit:
-        unit = self.units.setdefault(key, Unit(kind))
-        unit.members[member] = None
-        unit.names[name] = None
-        return unit
+    def piece(self, key: Any, kind: str, member: Node | Term, name: str) -> Piece:
+        piece = self.pieces.setdefault(key, Piece(kind))
+        piece.members[member] = None
+        piece.names[name] = None
+        return piece
 
     def connect(
         self, leaves: Iterable[Leaf], head: Any, member: Node | Term, path: list[Node], phase: str | None = None
@@ -212,7 +212,7 @@ class Folding:
             if kept == links:
                 break
             links = kept
-        found = [self.names.values[name] for tail, _ in links for name in self.units[tail].names if tail[0] == "value"]
+        found = [self.names.values[name] for tail, _ in links for name in self.pieces[tail].names if tail[0] == "value"]
         return frozenset(family.base for family in found if family.variables)
 
 

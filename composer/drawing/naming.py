@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from composer.drawing.families import Families, Family, Key, joined, split_name
-from composer.drawing.folding import Folding, Link, Unit
+from composer.drawing.folding import Folding, Link, Piece
 from composer.nodes import Node, Term
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """A family of names around a unit, and the index values under which each of its members stands in it."""
+    """A family of names around a piece, and the index values under which each of its members stands in it."""
 
     family: Family
     keys: Mapping[Node | Term, Key]
@@ -21,10 +21,10 @@ class Context:
 
 
 class Naming:
-    """The names that the units of a picture use for networks and values."""
+    """The names that the pieces of a picture use for networks and values."""
 
     def __init__(self, folding: Folding) -> None:
-        graph, self.names, self.units = folding.graph, folding.names, folding.units
+        graph, self.names, self.pieces = folding.graph, folding.names, folding.pieces
         self.consumers: dict[Node, list[Node | Term]] = {}
         for node in folding.order:
             for arg in [*node.args, *(v for _, v in node.settings if isinstance(v, Node))]:
@@ -34,15 +34,15 @@ class Naming:
                 self.consumers.setdefault(term.loss, []).append(term)
         self.terms = {term: self.names.term(phase, term) for phase in graph.phases for term in phase.terms}
         self.phase_of = {term: phase.name for phase in graph.phases for term in phase.terms}
-        self.contexts = {key: self.context(unit) for key, unit in self.units.items()}
+        self.contexts = {key: self.context(piece) for key, piece in self.pieces.items()}
 
-    def context(self, unit: Unit) -> list[Context]:
-        """By family of names around the unit (its own, its users', its arguments'), the index values of each member.
+    def context(self, piece: Piece) -> list[Context]:
+        """By family of names around the piece (its own, its users', its arguments'), the index values of each member.
 
         Only families that the members go through as a whole: for one of two images there is nothing to vary.
         """
         found: dict[tuple[bool, Family], dict[Node | Term, Key | None]] = {}
-        for member in unit.members:
+        for member in piece.members:
             for below, names in enumerate((self.above(member), self.below(member))):
                 for family, name in names:
                     if family.variables:
@@ -53,7 +53,7 @@ class Naming:
         return [
             Context(family, {m: k for m, k in known.items() if k is not None}, below)
             for (below, family), known in found.items()
-            if len(known) == len(unit.members) and set(known.values()) == {split_name(n)[1] for n in family.members}
+            if len(known) == len(piece.members) and set(known.values()) == {split_name(n)[1] for n in family.members}
         ]
 
     def above(self, member: Node | Term) -> Iterable[tuple[Family, str]]:
@@ -89,7 +89,7 @@ class Naming:
                 waiting += one.args
 
     def relative(self, families: Families, key: Any, names: list[tuple[Node | Term, str]]) -> str:
-        """The name by which the members of a unit know something: `E[t]` where each E[b] is called for a fake[a,b]."""
+        """The name by which the members of a piece know something: `E[t]` where each E[b] is called for a fake[a,b]."""
         family: Family = families[names[0][1]]
         if not family.variables:
             return family.label
@@ -113,7 +113,7 @@ class Naming:
             return ""
         names = list(link.used)
         family = self.names.values[names[0][1]]
-        if not family.variables or (self.units[head].kind == "value" and tail[0] != "value"):
+        if not family.variables or (self.pieces[head].kind == "value" and tail[0] != "value"):
             return ""
         label = self.relative(self.names.values, head, names)
         return "" if label == family.label else label

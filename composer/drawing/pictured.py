@@ -1,4 +1,4 @@
-"""Units and links -> Scene: the words in the boxes and on the arrows, and inputs drawn again where they are far."""
+"""Pieces and links -> Scene: the words in the boxes and on the arrows, and inputs drawn again where they are far."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from composer.drawing.families import Family
-from composer.drawing.folding import Folding, Unit
+from composer.drawing.folding import Folding, Piece
 from composer.drawing.naming import Naming, covering
 from composer.drawing.scene import Arrow, Box, PhaseKey, Scene, ranks
 from composer.drawing.words import counts_text, kind_text, row_shape, rows_note, shapes_text
@@ -27,14 +27,14 @@ class _Pictured:
         self.shaped, self.graph, self.counts = shaped, shaped.graph, counts
         self.folding = Folding(self.graph, expand=expand)
         self.names = self.folding.names
-        self.units, self.links = self.folding.units, self.folding.links
+        self.pieces, self.links = self.folding.pieces, self.folding.links
         self.naming = Naming(self.folding)
         self.term_families = self.naming.terms
-        self.keys = {key: f"n{number}" for number, key in enumerate(self.units)}
+        self.keys = {key: f"n{number}" for number, key in enumerate(self.pieces)}
         self.counted: set[str] = set()
 
     def scene(self) -> Scene:
-        boxes = {key: self.box(key, unit) for key, unit in self.units.items()}
+        boxes = {key: self.box(key, piece) for key, piece in self.pieces.items()}
         extra: list[Box] = []
         arrows: list[Arrow] = []
         ranks = self.ranks()
@@ -52,7 +52,7 @@ class _Pictured:
                 arrows.append(Arrow(add("copy", label or start.title, tip=start.tip).key, end.key, phases))
                 continue
             if (start.kind == "network" and end.kind in ("network", "term")) or start.kind == "function" != end.kind:
-                if end.kind != "value" and tail not in results and (shape := self.result_shape(self.units[tail])):
+                if end.kind != "value" and tail not in results and (shape := self.result_shape(self.pieces[tail])):
                     results[tail] = add("shape", "", shape)
                 if tail in results:
                     flows.setdefault(tail, set()).update(phases)
@@ -67,21 +67,21 @@ class _Pictured:
         kept = [box for box in [*boxes.values(), *extra] if box.key in used or box.kind != "input"]
         return Scene(self.graph.name, self.graph.about, tuple(kept), tuple(arrows), self.phases(), self.notes(kept))
 
-    def result_shape(self, unit: Unit) -> str:
+    def result_shape(self, piece: Piece) -> str:
         """The shape of what a network gives, and of what a function gives where it is none of its arguments'."""
-        nodes = [m for m in unit.members if isinstance(m, Node)]
+        nodes = [m for m in piece.members if isinstance(m, Node)]
         sizes = {row_shape(self.shaped.types.get(arg)) for node in nodes for arg in node.args}
-        if unit.kind == "function" and all(row_shape(self.shaped.types.get(node)) in sizes for node in nodes):
+        if piece.kind == "function" and all(row_shape(self.shaped.types.get(node)) in sizes for node in nodes):
             return ""
         return shapes_text([self.shaped.types.get(node) for node in nodes])
 
     # -- words --------------------------------------------------------------------------------------------------
 
-    def box(self, key: Any, unit: Unit) -> Box:
-        names, nodes = list(unit.names), [m for m in unit.members if isinstance(m, Node)]
-        first = next(iter(unit.members))
+    def box(self, key: Any, piece: Piece) -> Box:
+        names, nodes = list(piece.names), [m for m in piece.members if isinstance(m, Node)]
+        first = next(iter(piece.members))
         number = self.keys[key]
-        match unit.kind:
+        match piece.kind:
             case "network":
                 fresh = [name for name in names if name not in self.counted]
                 self.counted.update(names)
@@ -97,27 +97,27 @@ class _Pictured:
                     marks=frozenset(marks), tip=first.text,
                 )
             case "term":
-                label = " | ".join(list(unit.texts)[:2])
+                label = " | ".join(list(piece.texts)[:2])
                 label = "" if label == key[2] else label
-                return Box(number, "term", key[2], label, phases=(unit.phase,), tip=first.text)
+                return Box(number, "term", key[2], label, phases=(piece.phase,), tip=first.text)
             case "function":
                 return Box(number, "function", names[0], tip=first.text)
         shape = shapes_text([self.shaped.types.get(node) for node in nodes])
         title = covering(self.names.values[names[0]], names)
-        if unit.kind == "input" and not shape:
+        if piece.kind == "input" and not shape:
             shape = kind_text(self.shaped.types.get(nodes[0]))
-        if unit.kind == "draw":
-            shape = f"~ {next(iter(unit.texts))}"
-        return Box(number, unit.kind, title, shape, tip=first.text)
+        if piece.kind == "draw":
+            shape = f"~ {next(iter(piece.texts))}"
+        return Box(number, piece.kind, title, shape, tip=first.text)
 
     # -- the rest -----------------------------------------------------------------------------------------------
 
     def ranks(self) -> dict[Any, int]:
         """The rank of every box; an input stands just before its first use."""
-        found = ranks(self.units, self.links)
-        for key, unit in self.units.items():
+        found = ranks(self.pieces, self.links)
+        for key, piece in self.pieces.items():
             heads = [found[head] for tail, head in self.links if tail == key]
-            if unit.kind in ("input", "draw") and heads:
+            if piece.kind in ("input", "draw") and heads:
                 found[key] = min(heads) - 1
         return found
 

@@ -57,10 +57,10 @@ def rows_note(shapes: list[str]) -> tuple[str, ...]:
 
 def count_text(count: int) -> str:
     """`1.2 M` of 1,204,224."""
-    for limit, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+    for limit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         number = float(f"{count / limit:.3g}")
         if number >= 1:
-            return f"{number:g} {unit}"
+            return f"{number:g} {letter}"
     return str(count)
 
 

@@ -258,7 +258,7 @@ class Interpreter:
         """The networks a result depends on; not through kept values and state, nor what a draw takes its shape from."""
         if node not in self.depending:
             found = frozenset([node.target]) if node.op == "call" and not node.average else frozenset[str]()
-            for argument in node.args:
+            for argument in node.args if node.op != "draw" else ():
                 if not self.is_kept(argument):
                     found |= self.depends_on(argument)
             self.depending[node] = found

@@ -38,7 +38,7 @@ DOMAINS: Mapping[str, tuple[float, float]] = {
 WITHOUT_GRADIENT = frozenset({"mask", "coin", "like", "rows"})
 ROWS = "b"
 LARGEST_OTHERS = 8  # how much rows and channels grow; heights and widths grow further
-LARGEST = 4  # how many whole numbers of a setting without bounds are tried
+LARGEST = 3  # how many whole numbers of a setting without bounds are tried
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _zero_at_constant(found: Trial, _: float) -> None:
 
 def _zero_at_unit_rows(found: Trial, _: float) -> None:
     def unit(t: Tensor) -> Tensor:
-        flat = t.flatten(1) + 0.1
+        flat = t.reshape(t.shape[0], -1) + 0.1
         return (flat / flat.norm(dim=1, keepdim=True)).view(t.shape)
 
     _zero(found, real(found, found.arguments(), unit), "for rows of length 1")

@@ -18,7 +18,7 @@ from composer.matching import Match, match
 from composer.randomness import seed_for
 from composer.runtime import parameters_of
 from composer.signature import Mismatch
-from composer.testing.contracts.cases import Case, arguments, types_of
+from composer.testing.contracts.cases import ROWS, Case, arguments, types_of
 
 REFUSALS = (RuntimeError, ValueError, IndexError, ComposeError)
 # How much larger than drawn the sizes are; how many items a list then has (None: as many as drawn).
@@ -71,7 +71,8 @@ class Trial:
 
     def larger(self, factor: int, salt: str) -> Trial | None:
         """The same case with larger sizes and other values, or None where the block does not take them."""
-        return _tried(replace(self.case, seed=seed_for(self.case.seed, salt) % 2**16), self.scale * factor)
+        sizes = {**self.case.sizes, ROWS: self.case.sizes[ROWS] * factor}
+        return _tried(replace(self.case, sizes=sizes, seed=seed_for(self.case.seed, salt) % 2**16), self.scale * factor)
 
     def run(self, values: Sequence[Any], module: nn.Module | None, dtype: torch.dtype = torch.float64) -> Any:
         """One call. Random numbers inside are a function of the seed alone."""
