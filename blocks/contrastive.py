@@ -13,9 +13,7 @@ from composer.block import Range, block
 Positive = Annotated[int, Range(1, None)]
 
 
-@block(
-    "code[n:{groups} c], code[n c], bank[m c]? -> loss[]", role="loss", per_sample=False, laws=("nonnegative",)
-)
+@block("code[n:{groups} c], code[n c], bank[m c]? -> loss[]", role="loss", per_sample=False, laws=("nonnegative",))
 def info_nce(
     query: Tensor,
     key: Tensor,

@@ -44,7 +44,8 @@ class Coupling(nn.Module):
 class ReversibleStack(nn.Module):
     """Blocks that can be run backwards: `inverse` gives exactly (to rounding) what went in.
 
-    `blocks` x additive coupling of the halves of the channels, each half through [conv 3x3, norm, relu, conv 3x3, norm].
+    `blocks` x additive coupling of the halves of the channels, each half through
+    [conv 3x3, norm, relu, conv 3x3, norm].
     With batch norm the inverse of a training batch is exact only where the statistics are those of the way forward.
     Shapes [b c h w] with an even number of channels; ranges any.
     Sources: The Reversible Residual Network (arXiv:1707.04585), eq. 8; Reversible GANs for Memory-efficient

@@ -139,7 +139,8 @@ class Residual(nn.Module):
     """Add what two convolutions make of the features to the features; nothing after the sum.
 
     y = x + norm(conv(dropout(activation(norm(conv(x)))))), or with the dropout at the end. Shapes [b c h w]; any range.
-    An even kernel would not keep the size. Source: Deep Residual Learning (arXiv:1512.03385), as in Perceptual Losses for Real-Time Style Transfer
+    An even kernel would not keep the size.
+    Source: Deep Residual Learning (arXiv:1512.03385), as in Perceptual Losses for Real-Time Style Transfer
     (arXiv:1603.08155). Differs: no activation after the sum.
     """
 

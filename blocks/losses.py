@@ -29,7 +29,11 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     return (weights * values).sum() / torch.where(total > 0, total, torch.ones_like(total))
 
 
-@block("got[...], wanted[...], mask? -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
+@block(
+    "got[...], wanted[...], mask? -> loss[]",
+    role="loss",
+    laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"),
+)
 def l1(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean absolute difference, in the units of its inputs.
 
@@ -38,7 +42,11 @@ def l1(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean((got - wanted).abs(), mask)
 
 
-@block("got[...], wanted[...], mask? -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 2"))
+@block(
+    "got[...], wanted[...], mask? -> loss[]",
+    role="loss",
+    laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 2"),
+)
 def l2(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean squared difference, in squared units of its inputs.
 
@@ -47,7 +55,11 @@ def l2(got: Tensor, wanted: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean((got - wanted).square(), mask)
 
 
-@block("got[...], wanted[...], mask? -> loss[] where eps > 0", role="loss", laws=("least at equal", "symmetric", "invariant to shifts"))
+@block(
+    "got[...], wanted[...], mask? -> loss[] where eps > 0",
+    role="loss",
+    laws=("least at equal", "symmetric", "invariant to shifts"),
+)
 def charbonnier(
     got: Tensor, wanted: Tensor, mask: Tensor | None = None, eps: Annotated[float, Range(0, None)] = 1e-3
 ) -> Tensor:
@@ -59,7 +71,11 @@ def charbonnier(
     return masked_mean(((got - wanted).square() + eps**2).sqrt(), mask)
 
 
-@block("got[...], wanted[...], mask? -> loss[] where delta > 0", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts"))
+@block(
+    "got[...], wanted[...], mask? -> loss[] where delta > 0",
+    role="loss",
+    laws=("zero at equal", "symmetric", "invariant to shifts"),
+)
 def huber(
     got: Tensor, wanted: Tensor, mask: Tensor | None = None, delta: Annotated[float, Range(0, None)] = 1.0
 ) -> Tensor:
@@ -107,7 +123,22 @@ def _one_score(score: Tensor, goal: Goal, mode: Mode) -> Tensor:
     return -score.mean() if wants_high else score.mean()
 
 
-@block("scores* -> loss[]", role="loss", laws=("zero at 1 if goal != 'fake' and mode == 'least_squares'", "zero at 0 if goal == 'fake' and mode == 'least_squares'", "zero at 100 if mode == 'bce' and goal != 'fake' or mode == 'hinge' and goal == 'real'", "zero at -100 if mode in ['bce', 'hinge'] and goal == 'fake'", "unbounded if mode == 'wasserstein' or mode == 'hinge' and goal == 'fool'", "falls if mode != 'least_squares' and goal != 'fake'", "rises if mode != 'least_squares' and goal == 'fake'", "homogeneous 1 if mode == 'wasserstein'", "adds over lists if scales == 'sum'", "averages over lists if scales == 'mean'"))
+@block(
+    "scores* -> loss[]",
+    role="loss",
+    laws=(
+        "zero at 1 if goal != 'fake' and mode == 'least_squares'",
+        "zero at 0 if goal == 'fake' and mode == 'least_squares'",
+        "zero at 100 if mode == 'bce' and goal != 'fake' or mode == 'hinge' and goal == 'real'",
+        "zero at -100 if mode in ['bce', 'hinge'] and goal == 'fake'",
+        "unbounded if mode == 'wasserstein' or mode == 'hinge' and goal == 'fool'",
+        "falls if mode != 'least_squares' and goal != 'fake'",
+        "rises if mode != 'least_squares' and goal == 'fake'",
+        "homogeneous 1 if mode == 'wasserstein'",
+        "adds over lists if scales == 'sum'",
+        "averages over lists if scales == 'mean'",
+    ),
+)
 def adversarial(
     scores: Scores, goal: Goal, mode: Mode = "least_squares", scales: Literal["sum", "mean"] = "sum"
 ) -> Tensor:
@@ -146,7 +177,11 @@ def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     return functional.cross_entropy(logits, label)
 
 
-@block("image[b c h w] -> loss[] where h > 1 and w > 1", role="loss", laws=("zero at constant", "homogeneous 1", "invariant to shifts"))
+@block(
+    "image[b c h w] -> loss[] where h > 1 and w > 1",
+    role="loss",
+    laws=("zero at constant", "homogeneous 1", "invariant to shifts"),
+)
 def total_variation(image: Tensor) -> Tensor:
     """How much neighbouring pixels differ: mean |dx| + mean |dy|. Zero for a constant image. Shapes [b c h w].
 
@@ -155,7 +190,11 @@ def total_variation(image: Tensor) -> Tensor:
     return image.diff(dim=3).abs().mean() + image.diff(dim=2).abs().mean()
 
 
-@block("image[b c h w], image[b c h w] -> loss[] where h > 1 and w > 1", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
+@block(
+    "image[b c h w], image[b c h w] -> loss[] where h > 1 and w > 1",
+    role="loss",
+    laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"),
+)
 def gradient_difference(got: Tensor, wanted: Tensor) -> Tensor:
     """Mean absolute difference of the absolute steps between neighbours, rows plus columns. Shapes [b c h w].
 
@@ -167,7 +206,9 @@ def gradient_difference(got: Tensor, wanted: Tensor) -> Tensor:
     )
 
 
-@block("got*, wanted* -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1"))
+@block(
+    "got*, wanted* -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1")
+)
 def feature_matching(got: Scores, wanted: Scores, factor: float = 1.0) -> Tensor:
     """Mean absolute difference of the features that a discriminator made of two images, all layers but the last.
 
@@ -190,7 +231,18 @@ def feature_matching(got: Scores, wanted: Scores, factor: float = 1.0) -> Tensor
     return factor / len(got) * torch.stack(terms).sum()
 
 
-@block("got*, wanted* -> loss[]", role="loss", laws=("zero at equal", "symmetric", "invariant to shifts", "homogeneous 1 if distance == 'l1'", "homogeneous 2 if distance == 'l2'", "adds over lists if weights is None"))
+@block(
+    "got*, wanted* -> loss[]",
+    role="loss",
+    laws=(
+        "zero at equal",
+        "symmetric",
+        "invariant to shifts",
+        "homogeneous 1 if distance == 'l1'",
+        "homogeneous 2 if distance == 'l2'",
+        "adds over lists if weights is None",
+    ),
+)
 def perceptual(
     got: Scores, wanted: Scores, weights: ItemWeights = None, distance: Literal["l1", "l2"] = "l1"
 ) -> Tensor:

@@ -14,6 +14,8 @@ from composer.block import Examples, Range, block
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 Positive = Annotated[float, Range(0, None)]
 Window = Annotated[int, Range(1, None)]
+_PAIR = "image[b c h w], image[b c h w] -> loss[] where data_range > 0 and sigma > 0 and k1 > 0 and k2 > 0"
+_SCALES = "(5 if weights is None else len(weights))"
 Padding = Literal["reflect", "valid", "zero"]
 ScaleWeights = Annotated[list[float] | None, Examples([1.0], [0.5, 0.5])]
 
@@ -62,7 +64,7 @@ class _Rule:
         return similarity, structure.mean((1, 2, 3))
 
 
-@block("image[b c h w], image[b c h w] -> loss[] where data_range > 0 and sigma > 0 and k1 > 0 and k2 > 0 and min(h, w) >= window", role="loss", laws=("zero at equal", "symmetric", "at most 2"))
+@block(f"{_PAIR} and min(h, w) >= window", role="loss", laws=("zero at equal", "symmetric", "at most 2"))
 def ssim(
     got: Tensor,
     wanted: Tensor,
@@ -86,7 +88,11 @@ def ssim(
     return 1 - similarity.mean()
 
 
-@block("image[b c h w], image[b c h w] -> loss[] where data_range > 0 and sigma > 0 and k1 > 0 and k2 > 0 and min(h, w) > (window - 1)*2**(4 if weights is None else len(weights) - 1)", role="loss", laws=("zero at equal", "symmetric", "at most 1"))
+@block(
+    f"{_PAIR} and min(h, w) > (window - 1)*2**({_SCALES} - 1)",
+    role="loss",
+    laws=("zero at equal", "symmetric", "at most 1"),
+)
 def ms_ssim(
     got: Tensor,
     wanted: Tensor,

@@ -172,6 +172,9 @@ def describe(
     function = target.__init__ if is_class else target
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    if is_class:  # of nn.Module's own constructor, where a class has none: (*args, **kwargs)
+        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        parameters = [p for p in parameters if p.kind not in variable]
     axes: tuple[str, ...] = ()
     if is_class or role == "state":
         positional = [p for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
@@ -248,11 +251,13 @@ def catalogue() -> Mapping[str, Block]:
 
 
 def block_from_json(item: dict[str, Any]) -> Block:
-    tuples = {key: tuple(item[key]) for key in ("axes", "parts", "laws") if key in item}
-    settings = tuple(
-        Setting(**{**s, **{key: tuple(s.get(key, ())) for key in ("choices", "examples")}}) for s in item["settings"]
-    )
-    return Block(**{**item, **tuples, "settings": settings})
+    tuples: dict[str, Any] = {key: tuple(item[key]) for key in ("axes", "parts", "laws") if key in item}
+    settings = []
+    for one in item["settings"]:
+        lists = {key: tuple(one.get(key, ())) for key in ("choices", "examples")}
+        settings.append(Setting(**(one | lists)))
+    found: dict[str, Any] = {**item, **tuples, "settings": tuple(settings)}
+    return Block(**found)
 
 
 def block_to_json(entry: Block) -> dict[str, Any]:

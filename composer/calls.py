@@ -101,7 +101,12 @@ def _block_call(elaborator: Elaborator, tree: Call, block: Block, bound: Binding
             raise ComposeError(
                 f"'{block.name}' needs a name of its own", tree.at, f"write it on a line: NAME: {block.name}(...)"
             )
-        return elaborator.table.node(block.role, block.name, tree.at, text, args, settings, name=elaborator.naming)
+        made = elaborator.table.node(block.role, block.name, tree.at, text, args, settings, name=elaborator.naming)
+        if block.role == "state" and elaborator.table.states.setdefault(made.name, made) is not made:
+            raise ComposeError(
+                f"'{made.name}' keeps two states", tree.at, f"give each a line of its own: NAME: {block.name}(...)"
+            )
+        return made
     return elaborator.table.node("apply", block.name, tree.at, text, args, settings)
 
 

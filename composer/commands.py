@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composer.errors import ComposeError, Problem
@@ -28,7 +29,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def check(given: argparse.Namespace) -> int:
-    """Every problem of every file, then one line for each good one."""
+    """One line for each good file with what looks like an oversight in it, then every problem of the others."""
     import composer
 
     problems: list[Problem] = []
@@ -42,6 +43,7 @@ def check(given: argparse.Namespace) -> int:
             good.append(
                 f"{graph}: ok ({_counted(shaped.graph.networks, 'network')}, {_counted(shaped.graph.phases, 'phase')})"
             )
+            good += [str(replace(warning, fact=f"warning: {warning.fact}")) for warning in shaped.graph.warnings]
     for line in good:
         print(line)
     if problems:

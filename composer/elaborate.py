@@ -41,8 +41,13 @@ class Table:
 
     def __init__(self) -> None:
         self._known: dict[Any, Node] = {}
+        self.states: dict[str, Node] = {}  # by the name under which they are kept
         self.serial = 0
         self.budget = Budget()
+
+    def nodes(self) -> list[Node]:
+        """Every node that was made."""
+        return list(self._known.values())
 
     def node(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -87,7 +88,9 @@ class Passes:
         for collector in collectors:
             collector.begin()  # type: ignore[operator]
         count = 0
-        with program.evaluator.in_mode(one.mode, called), torch.enable_grad():
+        # What comes after training leaves the networks as they are: a run that goes on later is the same without it.
+        kept = program.evaluator.unchanged(called) if one.at == "end" else nullcontext()
+        with kept, program.evaluator.in_mode(one.mode, called), torch.enable_grad():
             for batch in batches:
                 missing = sorted(inputs - set(batch))
                 if missing:

@@ -50,6 +50,7 @@ class Builder:
         self.resolving: list[str] = []
         self.trees: dict[int, Expression] = {}  # of what stands on the right, by the item it was read from
         self.wholes: dict[Any, Node] = {}  # what stands on the right of a line with several names
+        self.together: dict[Any, list[str]] = {}  # the names on its left
         self.broken: set[str] = set()
         self.asked: set[str] = set()  # names that some expression names
         self.networks: dict[str, Network] = {}
@@ -88,8 +89,8 @@ class Builder:
         naming = self.elaborator.naming
         try:
             tree = self.tree_of(definition)
-            self.elaborator.naming = name if definition.part is None else f"{definition.pattern}"
             whole = (definition.pattern, *sorted(definition.bound.items()))
+            self.elaborator.naming = name if definition.part is None else ", ".join(self.together[whole])
             if definition.part is None or whole not in self.wholes:
                 self.wholes[whole] = self.elaborator.node(tree, definition.bound)
             found = self.wholes[whole]
@@ -254,6 +255,8 @@ class Builder:
                 )
                 continue
             self.definitions[definition.name] = definition
+            whole = (definition.pattern, *sorted(definition.bound.items()))
+            self.together.setdefault(whole, []).append(definition.name)
             self.patterns[definition.name] = definition.pattern
         self.elaborator.families = families([*self.constants, *self.known, *self.definitions, *self.broken])
         read_network_bodies(self)
@@ -264,6 +267,10 @@ class Builder:
         passes = read_passes(self)
         groups = read_groups(self)
         averages = read_averages(self)
+        for node in self.table.nodes():
+            if node.op == "call" and node.average and node.target not in averages:
+                fact = f"network '{node.target}' has no average"
+                self.problems.append(Problem(fact, node.place, f'averages: {{"{node.target}": 0.999}}'))
         training = read_training(self)
         translations = read_translations(self)
         show_nodes = read_show(self)
@@ -294,7 +301,8 @@ class Builder:
             if self.indices.of[str(key.value).split(",")[0].strip()] not in self.indices.used:
                 self.warnings.append(Problem(f"index '{key.value}' is not used", key.place, "use it or drop it"))
         graph = prune(graph)
-        return replace(graph, warnings=tuple(dict.fromkeys(self.warnings)))
+        warnings = ComposeError.together(self.warnings).problems if self.warnings else ()
+        return replace(graph, warnings=tuple(warnings))
 
     def read_lifetimes(self) -> dict[Node, str]:
         found: dict[Node, str] = {}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composer.block import Block, catalogue, look_up
-from composer.document import Leaf, plain
+from composer.document import Leaf
 from composer.document import Mapping as Tree
 from composer.document import Node as Item
 from composer.document import Sequence as Items
@@ -17,7 +17,16 @@ from composer.expression import Call as CallTree
 from composer.index import Binding
 from composer.nodes import Call, Layer, Network, Node, Wiring, reachable
 from composer.ordering import circle_text, in_order, names_in
-from composer.reading import Definition, entries, expand_section, expression_of, families, leaf_text, read_call
+from composer.reading import (
+    Definition,
+    entries,
+    expand_section,
+    expression_of,
+    families,
+    leaf_text,
+    read_call,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from composer.graph import Builder
@@ -169,14 +178,21 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
         raise ComposeError(
             "a network has a block, a chain, or inputs, values and output", body.place, "{block: NAME, ...}"
         )
-    written = plain(names)
-    for name in written if isinstance(written, list) else [n.strip() for n in str(written).split(",")]:
-        local[str(name)] = builder.table.node("input", str(name), names.place, str(name), unique=True)
-    inputs = tuple(local.values())
-    found = expand_section(body.get("values"), builder.indices, builder.problems, bound)
-    definitions = {d.name: d for d in found}
     lost: set[str] = set()
     problems: list[Problem] = []
+    for tree, place in split_names(names):
+        name = builder.indices.full_name(tree, bound)
+        if name in local:
+            problems.append(Problem(f"input '{name}' is named twice", place, "rename one of them"))
+        local[name] = builder.table.node("input", name, place, name, unique=True)
+    inputs = tuple(local.values())
+    definitions: dict[str, Definition] = {}
+    for definition in expand_section(body.get("values"), builder.indices, builder.problems, bound):
+        name = definition.name
+        if name != "_" and (name in definitions or name in local):
+            problems.append(Problem(f"'{name}' is defined twice", definition.place, "rename one of them"))
+        elif name != "_":
+            definitions[name] = definition
 
     def lookup(name: str, at: Place) -> Value | None:
         if name in lost:
@@ -238,7 +254,8 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
     kept = {n.target for n in used if n.op == "layer"}
     for name, value in values.items():
         if value not in used:
-            builder.warnings.append(Problem(f"value '{name}' of the network is not used", definitions[name].place))
+            fact = f"value '{name}' of the network is not used"
+            builder.warnings.append(Problem(fact, definitions[name].place, "use it or drop it"))
     return replace(wiring, layers={n: layer for n, layer in layers.items() if n in kept})
 
 

@@ -10,6 +10,9 @@ from composer.errors import ComposeError, Place
 from composer.fields import Field, Stream
 
 
+CONSTANT = ("stop", "state", "draw")  # operations through which no derivative goes
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """One value of the data flow. Equal expressions are one node, so identity is equality.

@@ -65,7 +65,10 @@ def _read_pass(builder: Builder, definition: Definition) -> Pass:
                 f"add its stream: over: {', '.join(streams)}, ...",
             )
     mode = str(builder.evaluated(body.need("mode"), bound)) if "mode" in body else ""
-    return Pass(definition.name, _time(builder, body, bound), streams, batches, collect, fill, mode, definition.place)
+    at = _time(builder, body, bound)
+    if fill and at == "end":
+        raise ComposeError("nothing asks a state after the end", body.need("fill").place, "fill it at: start")
+    return Pass(definition.name, at, streams, batches, collect, fill, mode, definition.place)
 
 
 def _collector(builder: Builder, entry: Definition) -> Node:

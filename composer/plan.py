@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from composer.nodes import Graph, Node, Phase, reachable
+from composer.nodes import CONSTANT, Graph, Node, Phase, reachable
 from composer.prune import dependencies
 
-CONSTANT = ("stop", "state", "draw")  # no derivative goes through them
 Active = tuple[tuple[str, bool], ...]  # phases that run, and whether each makes its step
 
 

@@ -25,6 +25,8 @@ def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
                 stack.extend(one)
             else:
                 total = total + one.sum()
+        if not isinstance(total, Tensor) or not total.requires_grad:
+            return torch.zeros_like(x)
         (found,) = torch.autograd.grad(
             total, x, create_graph=create_graph, retain_graph=True, materialize_grads=True
         )

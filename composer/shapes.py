@@ -16,7 +16,7 @@ from composer.errors import ComposeError, Place, Problem
 from composer.fields import Field
 from composer.limits import LARGEST_TENSOR, MOST_ITEMS
 from composer.matching import match
-from composer.nodes import Graph, Network, Node, Wiring, reachable, tapped
+from composer.nodes import CONSTANT, Graph, Network, Node, Wiring, reachable, tapped
 from composer.signature import UNKNOWN, Mismatch, Rows, Series, Several, Tensor, Type, parse_signature
 
 REST = "rest"  # a constructor's name for the sizes that `...` stands for
@@ -57,7 +57,7 @@ def infer(graph: Graph) -> Shaped:
             found.check_loss(term.loss, term.place, term.name)
     for node, one in found.types.items():
         found.check_rows(node, one, graph.training.batch)
-        if node.op == "grad" and node.args[1] not in set(reachable([node.args[0]])):
+        if node.op == "grad" and not leads(*node.args):
             fact = f"'{graph.name_of(node.args[0])}' does not depend on '{graph.name_of(node.args[1])}'"
             found.problems.append(
                 Problem(fact, node.place, "take the gradient at a value that the score is computed from")
@@ -65,6 +65,15 @@ def infer(graph: Graph) -> Shaped:
     if found.problems:
         raise ComposeError.together(found.problems)
     return Shaped(graph, found.types, found.bound)
+
+
+def leads(score: Node, x: Node) -> bool:
+    """Whether `score` is computed from `x`, not through stops, states and draws."""
+    reached: set[Node] = set()
+    for node in reachable([score]):
+        if node is x or (node.op not in CONSTANT and any(a in reached for a in node.args)):
+            reached.add(node)
+    return score is not x and score in reached
 
 
 def field_type(one: Field) -> Type:
@@ -237,6 +246,8 @@ class Inference:
                     raise ComposeError(f"'{node.target}' is gathered from itself", source.place)
                 for other in below:
                     self.add(other)
+                if source in self.failed:
+                    raise Broken(node.target)
                 return self.types[source]
         return UNKNOWN
 

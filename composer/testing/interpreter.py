@@ -190,8 +190,13 @@ class Interpreter:
                 found[place] = found[place] + gradient if place in found else gradient
 
     def sweep(self, one: Pass, batches: Sequence[Batch]) -> None:
-        """Run a pass: everything anew on each batch, without gradients, each network in its mode (or the pass's)."""
-        before = {m: m.training for n in (*self.networks.values(), *self.averages.values()) for m in n.modules()}
+        """Run a pass: everything anew on each batch, without gradients, each network in its mode (or the pass's).
+
+        A pass at the end changes no network.
+        """
+        modules = [*self.networks.values(), *self.averages.values()]
+        before = {m: m.training for n in modules for m in n.modules()}
+        buffers = [(b, b.clone()) for n in modules for b in n.buffers()] if one.at == "end" else []
         for name, network in self.graph.networks.items():
             for where in (self.networks, self.averages):
                 if one.mode and name in where and not network.frozen:
@@ -211,6 +216,8 @@ class Interpreter:
             collector.finish()
         for module, training in before.items():
             module.training = training
+        for buffer, old in buffers:
+            buffer.copy_(old)
 
     # -- which gradients flow where -----------------------------------------------------------------------------
 
@@ -437,7 +444,10 @@ def arithmetic(symbol: str, args: list[Any]) -> Any:
 
 def derivative(score: Any, x: Tensor) -> Tensor:
     """Rule 8: of the sum of `score`, along all paths from `x`; itself differentiable."""
-    (found,) = torch.autograd.grad(added(score), x, create_graph=True, allow_unused=True)
+    total = added(score)
+    if not total.requires_grad:
+        return torch.zeros_like(x)
+    (found,) = torch.autograd.grad(total, x, create_graph=True, allow_unused=True)
     return torch.zeros_like(x) if found is None else found
 
 

@@ -22,6 +22,7 @@ from composer.testing.contracts.weights import owners
 
 FLOOR = 1e-6
 TRIES = (1, 2, 4, 1, 2, 1, 1, 2, 1, 1, 2, 4)  # how many times as large as the smallest sizes
+MORE_TRIES = (1,) * 60  # of a function, which may be given a single number
 
 
 def lets_gradients_through(found: Trial) -> None:
@@ -29,7 +30,8 @@ def lets_gradients_through(found: Trial) -> None:
     if found.case.edges:
         return  # a setting at its bound may switch off what comes before it: dropout of everything
     missing: dict[str, str] | None = None
-    for number, factor in enumerate(TRIES):
+    tries = TRIES if found.block.role == "module" else TRIES + MORE_TRIES
+    for number, factor in enumerate(tries):
         one = found if number == 0 else found.larger(factor, f"again {number}")
         if one is None:
             continue

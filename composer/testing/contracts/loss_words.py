@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -109,7 +110,8 @@ def _zero_at_constant(found: Trial, _: float) -> None:
 def _zero_at_unit_rows(found: Trial, _: float) -> None:
     def unit(t: Tensor) -> Tensor:
         flat = t.reshape(t.shape[0], -1) + 0.1
-        return (flat / flat.norm(dim=1, keepdim=True)).view(t.shape)
+        length: Tensor = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
+        return (flat / length).view(t.shape)
 
     _zero(found, real(found, found.arguments(), unit), "for rows of length 1")
 
@@ -132,8 +134,8 @@ def _nonnegative(found: Trial, _: float) -> None:
 
 def _unbounded(found: Trial, _: float) -> None:
     values = found.arguments()
-    lowest = min(loss_of(found, real(found, values, lambda t, s=s: torch.full_like(t, s))).item() for s in (1e4, -1e4))
-    if lowest > -1e3:
+    high, low = (real(found, values, partial(torch.full_like, fill_value=extreme)) for extreme in (1e4, -1e4))
+    if min(float(loss_of(found, high)), float(loss_of(found, low))) > -1e3:
         raise Broken("has a lower bound")
 
 
@@ -168,7 +170,7 @@ def _invariant_to_shifts(found: Trial, _: float) -> None:
 def _homogeneous(found: Trial, degree: float) -> None:
     values = found.arguments()
     for factor in (0.5, 3.0):
-        scaled = loss_of(found, real(found, values, lambda t, k=factor: k * t))
+        scaled = loss_of(found, real(found, values, partial(torch.mul, other=factor)))
         if not close(scaled, loss_of(found, values) * factor**degree):
             raise Broken(f"does not scale by {factor:g}^{degree:g} when its inputs scale by {factor:g}")
 

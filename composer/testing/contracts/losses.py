@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 from composer.testing.contracts.cases import DOMAINS, WITHOUT_GRADIENT
 from composer.testing.contracts.loss_words import close, loss_of, obeys_its_declared_laws
@@ -51,8 +52,8 @@ def has_the_right_derivative(found: Trial) -> None:
     if sum(t.numel() for t in leaves) > 2000:
         return  # finite differences of many numbers take long
     try:
-        torch.autograd.gradcheck(lambda *_: loss_of(found, values), leaves, fast_mode=True, atol=1e-5, rtol=1e-3)
-    except torch.autograd.gradcheck.GradcheckError as error:
+        gradcheck(lambda *_: loss_of(found, values), leaves, fast_mode=True, atol=1e-5, rtol=1e-3)
+    except GradcheckError as error:
         raise Broken(f"its gradient is wrong: {str(error).splitlines()[0]}") from None
 
 

@@ -16,7 +16,7 @@ from composer.blocks.random import drawing, name_places
 from composer.errors import ComposeError
 from composer.matching import Match, match
 from composer.randomness import seed_for
-from composer.runtime import parameters_of
+from composer.runtime import block_function
 from composer.signature import Mismatch
 from composer.testing.contracts.cases import ROWS, Case, arguments, types_of
 
@@ -84,10 +84,7 @@ def target(case: Case, module: nn.Module | None, dtype: torch.dtype) -> Any:
     """What is called: the module, or the function with its settings."""
     if module is not None:
         return module
-    function = case.block.load()
-    settings = dict(case.settings)
-    if "dtype" in parameters_of(function) and case.block.role != "draw":
-        settings["dtype"] = dtype
+    function, settings = block_function(case.block.name, dtype), dict(case.settings)
     return lambda *values: function(*values, **settings)
 
 
