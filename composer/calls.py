@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from composer import clock
 from composer.block import Block, catalogue, find_block
+from composer.clock_calls import number_call
 from composer.errors import ComposeError, Place, Problem, nearest
-from composer.expression import Attribute, Call, Expression, Index, Name, Operation, kind_of, parse_expression, show
+from composer.expression import Attribute, Call, Expression, Index, Name, Operation, parse_expression, show
 from composer.filling import fill, takes_number
 from composer.index import Binding, base_name
 from composer.nodes import Layer, Node
 from composer.signature import parse_signature
+from composer.unknown import call_form, meant_as_text, no_entry, unknown_call, unknown_network
 
 if TYPE_CHECKING:
     from composer.elaborate import Elaborator
@@ -39,26 +40,28 @@ def read_call(elaborator: Elaborator, tree: Call, bound: Binding) -> Value:
             raise ComposeError("average(...) takes one network", function.at, "write average(G)(x)")
         function, average = function.arguments[0], True
     name = base_name(function)
+    if isinstance(function, (Name, Index)) and name in elaborator.networks:
+        return _network_call(elaborator, tree, function, entry, average, bound)
+    if isinstance(tree.function, Attribute):
+        raise no_entry(tree.function)
     if not isinstance(function, (Name, Index)):
         raise ComposeError(f"'{show(function)}' cannot be called", tree.at, "call a network or a block by its name")
-    if name in elaborator.networks:
-        return _network_call(elaborator, tree, function, entry, average, bound)
     if average:
-        raise ComposeError(f"unknown network '{name}'", function.at, nearest(name, elaborator.networks))
-    if entry or isinstance(function, Index):
-        raise ComposeError(f"unknown network '{name}'", function.at, nearest(name, elaborator.networks))
+        raise unknown_network(function, function.at, elaborator.networks, elaborator.written)
+    if isinstance(function, Index):
+        raise unknown_call(function, name, function.at, elaborator.networks, elaborator.all_names(), ())
     if name in SPECIAL:
         return _special(elaborator, tree, name, bound)
     if name in clock.FUNCTIONS or name in clock.NUMBERS:
-        found = _number_call(elaborator, tree, name, bound)
+        found = number_call(elaborator, tree, name, bound)
         if found is not None:
             return found
     if name in COMPOSITES:
         return _composite(elaborator, tree, name, bound)
     block = find_block(name)
     if block is None:
-        known = [*elaborator.networks, *catalogue(), *COMPOSITES, *clock.FUNCTIONS, *SPECIAL]
-        raise ComposeError(f"unknown block or network '{name}'", function.at, nearest(name, known))
+        known = [*elaborator.networks, *catalogue(), *COMPOSITES, *clock.FUNCTIONS, *clock.NUMBERS, *SPECIAL]
+        raise unknown_call(function, name, function.at, elaborator.networks, elaborator.all_names(), known)
     return _block_call(elaborator, tree, block, bound)
 
 
@@ -68,10 +71,12 @@ def _network_call(
     name = base_name(function)
     full = elaborator.indices.full_name(function, bound)
     if full not in elaborator.networks[name]:
-        known = elaborator.networks[name]
-        remedy = nearest(full, known) if isinstance(function, Index) else f"write {known[0]}(...)"
-        raise ComposeError(f"unknown network '{full}'", function.at, remedy)
+        raise unknown_network(function, function.at, elaborator.networks, elaborator.written)
     args, settings = _arguments(elaborator, tree, None, bound)
+    if settings and not entry:
+        extra = next(iter(settings))
+        place = tree.arguments[len(args)].at if extra == "*" else dict(tree.keywords)[extra].at
+        raise ComposeError(f"'{full}' is called with values only", place, "its settings stand where it is declared")
     text = elaborator.text(tree, bound)
     return elaborator.table.node("call", full, tree.at, text, args, settings, entry=entry, average=average)
 
@@ -87,7 +92,9 @@ def _block_call(elaborator: Elaborator, tree: Call, block: Block, bound: Binding
             )
         args, settings = _arguments(elaborator, tree, block, bound)
         name = _layer_name(elaborator, block.name)
-        elaborator.layers[name] = Layer(name, block.name, settings, elaborator.line or elaborator.naming, tree.at)
+        elaborator.layers[name] = Layer(
+            name, block.name, settings, elaborator.line or elaborator.naming or name, tree.at
+        )
         return elaborator.table.node("layer", name, tree.at, text, args, {}, unique=True)
     args, settings = _arguments(elaborator, tree, block, bound)
     if block.role == "collect":
@@ -131,7 +138,7 @@ def _arguments(
     settings: dict[str, Any] = {}
     positional: list[tuple[Expression, Value]] = []
     for argument in tree.arguments:
-        found = elaborator.value(argument, bound)
+        found = _argument(elaborator, argument, block, bound)
         is_tensor = isinstance(found, Node) and not found.scalar
         if limit is None:
             wants_tensor = is_tensor or (block is None and isinstance(found, Node))
@@ -154,11 +161,12 @@ def _arguments(
             settings[name] = _plain(elaborator, found, argument)
         if len(positional) > len(names):
             extra = positional[len(names)][0]
-            raise ComposeError(f"too many arguments for '{base_name(tree.function)}'", extra.at, _takes(block))
+            remedy = f"write {call_form(block)}" if block else ""
+            raise ComposeError(f"too many arguments for '{base_name(tree.function)}'", extra.at, remedy)
     for name, expression in tree.keywords:
         if name in settings:
-            raise ComposeError(f"'{name}' is given twice", expression.at)
-        found = elaborator.value(expression, bound)
+            raise ComposeError(f"'{name}' is given twice", expression.at, "give it once")
+        found = _argument(elaborator, expression, block, bound)
         if signature is not None and name not in names:
             kinds = ["rows"] if block is not None and block.role == "draw" else [p.kind for p in signature.inputs]
             if name in kinds:
@@ -176,6 +184,13 @@ def _arguments(
         if limit is not None:
             args = fill(elaborator, block, args)
     return args, settings
+
+
+def _argument(elaborator: Elaborator, tree: Expression, block: Block | None, bound: Binding) -> Value:
+    try:
+        return elaborator.value(tree, bound)
+    except ComposeError as error:
+        raise meant_as_text(tree, block) or error from None
 
 
 def _plain(elaborator: Elaborator, found: Value, tree: Expression) -> Any:
@@ -200,14 +215,14 @@ def _check(elaborator: Elaborator, tree: Call, block: Block, args: list[Node], s
             problem = check_setting(block, name, value, places.get(name, tree.at))
             if problem:
                 problems.append(problem)
-    for setting in block.settings:
-        if setting.required and setting.name not in settings:
-            problems.append(Problem(f"{block.name} needs '{setting.name}'", tree.at, _takes(block)))
     signature = parse_signature(block.signature)
+    missing = [f"'{s.name}'" for s in block.settings if s.required and s.name not in settings]
     if not signature.variadic and len(args) < signature.required:
-        kinds = ", ".join(str(p) for p in signature.inputs if not p.optional)
-        fact = f"{block.name} needs {signature.required} values, got {len(args)}"
-        problems.append(Problem(fact, tree.at, f"it takes {kinds}"))
+        count = signature.required
+        fact = f"{block.name} needs {count} value{'s' if count > 1 else ''}, got {len(args)}"
+        problems.append(Problem(fact, tree.at, f"write {call_form(block)}"))
+    elif missing:
+        problems.append(Problem(f"{block.name} needs {' and '.join(missing)}", tree.at, f"write {call_form(block)}"))
     if problems:
         raise ComposeError.together(problems)
 
@@ -215,10 +230,11 @@ def _check(elaborator: Elaborator, tree: Call, block: Block, args: list[Node], s
 def _special(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:
     count = {"stop": 1, "again": 1, "grad": 2}.get(name)
     if count is None:
-        where = "in a chain" if name == "repeat" else "before the network's values: average(G)(x)"
-        raise ComposeError(f"'{name}' stands {where}", tree.at)
+        remedy = "repeat(9, residual()) is an item of chain:" if name == "repeat" else "write average(G)(x)"
+        raise ComposeError(f"'{name}' cannot stand here", tree.at, remedy)
     if len(tree.arguments) != count or tree.keywords:
-        raise ComposeError(f"{name} takes {count} value{'s' if count > 1 else ''}", tree.at)
+        form = "grad(score, x)" if name == "grad" else f"{name}(x)"
+        raise ComposeError(f"{name} takes {count} value{'s' if count > 1 else ''}", tree.at, f"write {form}")
     args = [elaborator.node(a, bound) for a in tree.arguments]
     text = elaborator.text(tree, bound)
     if name == "again":
@@ -241,52 +257,11 @@ def _special(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> V
 def _composite(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:
     parameters, meaning = COMPOSITES[name]
     if len(tree.arguments) != len(parameters) or tree.keywords:
-        raise ComposeError(f"{name} takes ({', '.join(parameters)})", tree.at)
+        fact = f"{name} takes {len(parameters)} values, got {len(tree.arguments) + len(tree.keywords)}"
+        raise ComposeError(fact, tree.at, f"write {name}({', '.join(parameters)})")
     given = dict(zip(parameters, tree.arguments, strict=True))
     template = parse_expression(meaning, tree.at)
     return elaborator.value(_substitute(template, given, tree.at), bound)
-
-
-def _number_call(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:
-    found = [elaborator.value(a, bound) for a in tree.arguments]
-    named = {k: elaborator.value(v, bound) for k, v in tree.keywords}
-    everything = [*found, *named.values()]
-    if any(isinstance(f, Node) and f.op != "clock" for f in everything):
-        if name in catalogue():  # a block of the same name: log(x), linear(code, 8)
-            return None
-        raise ComposeError(f"{name} is for numbers and the clock, not for tensors", tree.at)
-    if name in clock.NUMBERS:
-        if any(isinstance(f, Node) for f in everything):
-            texts = [f.target if isinstance(f, Node) else repr(f) for f in found]
-            return elaborator.table.node("clock", f"{name}({', '.join(texts)})", tree.at, elaborator.text(tree, bound))
-        try:
-            return clock.NUMBERS[name](*found, **named)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ComposeError(f"'{show(tree)}' has no value: {error}", tree.at) from None
-    for key, value in [*((None, f) for f in found), *named.items()]:
-        if isinstance(value, (str, list)):
-            raise ComposeError(f"{name}: {key or 'an argument'} is {kind_of(value)}, no number", tree.at)
-    try:
-        probe = clock.Clock(0, 1)
-        plain = [1 if isinstance(f, Node) else f for f in found]
-        getattr(probe, name)(*plain, **{k: 1 if isinstance(v, Node) else v for k, v in named.items()})
-    except TypeError as error:
-        raise ComposeError(f"{name}: {str(error).split(') ')[-1]}", tree.at, _usage(name)) from None
-    except (ValueError, OverflowError, ZeroDivisionError) as error:
-        raise ComposeError(f"'{show(tree)}' has no value: {error}", tree.at) from None
-    texts = [_source(f) for f in found] + [f"{k}={_source(v)}" for k, v in named.items()]
-    return elaborator.table.node("clock", f"clock.{name}({', '.join(texts)})", tree.at, elaborator.text(tree, bound))
-
-
-def _usage(name: str) -> str:
-
-    parameters = list(inspect.signature(getattr(clock.Clock, name)).parameters.values())[1:]
-    words = [p.name if p.default is inspect.Parameter.empty else f"{p.name}={p.default}" for p in parameters]
-    return f"write {name}({', '.join(words)})"
-
-
-def _source(value: Value) -> str:
-    return value.target if isinstance(value, Node) else repr(value)
 
 
 def _takes(block: Block | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from composer.expression import (
 from composer.index import Binding, Indices
 from composer.limits import Budget, check_clock
 from composer.nodes import Layer, Node
+from composer.unknown import call_form, unknown_value
 
 Value = Any  # a constant of Python, or a Node
 
@@ -108,6 +110,7 @@ class Elaborator:
     ) -> None:
         self.table, self.indices, self.lookup, self.names = table, indices, lookup, names
         self.families, self.networks, self.layers = families, networks, layers
+        self.written: Mapping[str, str] = {}  # networks as the file has them, by base name: G -> G[s,t]
         self.naming: str = ""  # the name on the left of the line being read
         self.line = ""  # of a chain: the number of the link being read
         self.collects = False  # whether that line is one of a pass
@@ -202,25 +205,29 @@ class Elaborator:
                 return found
             if tree.id in clock.NAMES:
                 return self.table.node("clock", f"clock.{tree.id}", tree.at, tree.id)
-            raise self._unknown(tree.id, tree.at)
+            raise self._unknown(tree.id, tree, bound)
         assert isinstance(tree, Index) and isinstance(tree.base, Name)
         name = tree.base.id
         if name in self.families:
             full = self.indices.full_name(tree, bound)
             found = self.lookup(full, tree.at)
             if found is None:
-                raise ComposeError(f"unknown value '{full}'", tree.at, nearest(full, self.families[name]))
+                known = self.families[name]
+                remedy = f"there is {', '.join(known)}" if len(known) <= 8 else nearest(full, known)
+                raise ComposeError(f"there is no '{full}'", tree.at, remedy)
             return found
         plain = self.lookup(name, tree.base.at)
         if plain is None:
-            raise self._unknown(name, tree.base.at)
+            raise self._unknown(name, tree, bound)
         if isinstance(plain, list):
             position = self._position(tree.items[0], bound)
             if len(tree.items) != 1 or not 0 <= position < len(plain):
-                raise ComposeError(f"'{name}' has {len(plain)} items, numbered from 0", tree.at)
+                raise ComposeError(
+                    f"there is no {show(tree)}: '{name}' has {len(plain)} items", tree.at, "items are numbered from 0"
+                )
             return plain[position]
         if not isinstance(plain, Node):
-            raise ComposeError(f"'{name}' has no index: it is {kind_of(plain)}", tree.at, f"write {name}")
+            raise ComposeError(f"'{name}' has no index, it is {kind_of(plain)}", tree.at, f"write {name}")
         return self._items(plain, tree, bound)
 
     def _items(self, base: Node, tree: Index, bound: Binding) -> Node:
@@ -242,15 +249,31 @@ class Elaborator:
             return literal
         raise ComposeError(f"'{literal}' is no item of a list", item.at, "items are numbered from 0")
 
-    def _unknown(self, name: str, at: Place) -> ComposeError:
+    def all_names(self) -> list[str]:
+        """Every value that could be meant."""
+        return [*self.names(), *self.families, *clock.NAMES]
+
+    def _unknown(self, name: str, tree: Expression, bound: Binding) -> ComposeError:
+        at = tree.at
         if name in self.families:
-            known = sorted(self.families[name])
-            return ComposeError(f"'{name}' has an index", at, f"write {known[0]}" if known else "")
-        if name in self.networks or name in catalogue():
-            return ComposeError(f"'{name}' is to be called", at, f"write {name}(...)")
-        if name in ("s", "t", "d") or name in self.indices.of:
+            return ComposeError(f"'{name}' has an index", at, f"write {self._indexed(name, bound)}")
+        if name in self.networks:
+            form = self.written.get(name, name)
+            return ComposeError(f"'{name}' is a network, which is called", at, f"write {form}(...)")
+        if name in catalogue():
+            return ComposeError(f"'{name}' is a block, which is called", at, f"write {call_form(catalogue()[name])}")
+        if name in self.indices.of:
             return ComposeError(f"index '{name}' outside of brackets", at, "an index stands in [ ] only")
-        return ComposeError(f"unknown value '{name}'", at, nearest(name, [*self.names(), *self.families, *clock.NAMES]))
+        return unknown_value(name, show(tree), at, self.all_names(), "define it under params: or values:")
+
+    def _indexed(self, name: str, bound: Binding) -> str:
+        """`x` with the indices of this line: `x[s]`, or a value of it: `x[a]`."""
+        known = self.families[name]
+        for count in (1, 2):
+            for names in itertools.permutations(bound, count):
+                if f"{name}[{','.join(str(bound[n]) for n in names)}]" in known:
+                    return f"{name}[{','.join(names)}]"
+        return known[0]
 
     # -- operators ----------------------------------------------------------------------------------------------
 
@@ -261,7 +284,8 @@ class Elaborator:
         if all(not isinstance(f, Node) or f.op == "clock" for f in found):
             for f, o in zip(found, tree.operands, strict=True):
                 if isinstance(f, (str, list)):
-                    raise ComposeError(f"'{show(o)}' is {kind_of(f)}, no number", o.at)
+                    fact = f"'{show(o)}' is {kind_of(f)}, no number"
+                    raise ComposeError(fact, o.at, f"'{tree.operator}' is for numbers")
             texts = [f.target if isinstance(f, Node) else repr(f) for f in found]
             return self.table.node("clock", _join(tree.operator, texts), tree.at, self.text(tree, bound))
         if tree.operator in ("and", "or", "not", "==", "!="):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import keyword
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
@@ -121,7 +123,9 @@ class _Reader:
                 f"an expression of {len(self.text)} characters", self.at, "give parts of it lines of their own"
             )
         try:
-            return ast.parse(self.text, mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's opinion on `1 is 1` and `"\d"`
+                return ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             raise self._syntax(error) from None
         except (ValueError, RecursionError, MemoryError, OverflowError):
@@ -129,18 +133,19 @@ class _Reader:
 
     def _syntax(self, error: SyntaxError) -> ComposeError:
         column = max(0, (error.offset or 1) - 1)
-        words = [w for w in self.text.replace("(", " ").replace(")", " ").replace(",", " ").split() if w]
+        shown = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        words = re.findall(r"[A-Za-z_]\w*", self.text)
         python_words = [w for w in words if keyword.iskeyword(w) and w not in ("and", "or", "not")]
         place = self.at.within(min(column, max(0, len(self.text) - 1)), 1)
         if self.text.count("(") != self.text.count(")") or self.text.count("[") != self.text.count("]"):
-            return ComposeError(f"brackets do not match in '{self.text}'", place, "close every '(' and '['")
+            return ComposeError(f"brackets do not match in '{shown}'", place, "close every '(' and '['")
         if python_words:
             word = python_words[0]
-            place = self.at.within(self.text.find(word), len(word))
+            place = self.at.within(re.search(rf"\b{word}\b", self.text).start(), len(word))  # type: ignore[union-attr]
             return ComposeError(f"'{word}' is a word of Python and no name here", place, "choose another name")
         if not self.text.strip():
             return ComposeError("an expression is missing", self.at, "expected something like G(a)")
-        return ComposeError(f"'{self.text}' is no expression", place, "expected something like G(a) or 2 * l1(x, y)")
+        return ComposeError(f"'{shown}' is no expression", place, "expected something like G(a) or 2 * l1(x, y)")
 
     def read(self) -> Expression:
         return self.convert(self.parse(), 0)
@@ -167,8 +172,10 @@ class _Reader:
             raise ComposeError("an expression nested too deeply", self.at, "give parts of it lines of their own")
         deeper = depth + 1
         match tree:
-            case ast.Constant(value=bool() | None):
-                raise ComposeError(f"'{tree.value!r}' is Python's spelling", at, "write true or false")
+            case ast.Constant(value=bool()):
+                raise ComposeError(f"'{tree.value}' is Python's spelling", at, f"write {str(tree.value).lower()}")
+            case ast.Constant(value=None):
+                raise ComposeError("'None' is a word of Python", at, "leave it out")
             case ast.Constant(value=int() | float() | str() as value):
                 if not isinstance(value, str) and not abs(value) < 1e18:
                     raise ComposeError("a number too large to mean anything", at, "use one below 1e18")

@@ -11,10 +11,10 @@ from composer.document import Mapping as Tree
 from composer.document import Sequence as Items
 from composer.elaborate import Broken, Elaborator, Table, Value
 from composer.errors import ComposeError, Place, Problem, nearest
-from composer.expression import Call as CallTree
-from composer.expression import Expression, Name, show
-from composer.fields import KINDS, Field, Stream
+from composer.expression import Expression
+from composer.fields import Field, Stream
 from composer.index import Binding, Indices
+from composer.inputs import read_inputs
 from composer.limits import Enough, Noted
 from composer.network_reading import read_network_bodies, read_networks
 from composer.nodes import Graph, Network, Node
@@ -25,14 +25,8 @@ from composer.phases import read_phases
 from composer.prune import lint, prune
 from composer.reading import Definition, entries, expand_section, expression_of, families, is_expression
 from composer.settings import read_averages, read_groups, read_show, read_training, read_translations
+from composer.unknown import unknown_value
 
-FIELD_KINDS: dict[str, tuple[int, int]] = {  # kind -> fewest and most numbers it takes
-    "image": (3, 3),
-    "label": (1, 1),
-    "label_map": (3, 3),
-    "ids": (2, 2),
-    "code": (1, 1),
-}
 CIRCLE = "values are computed from inputs: one of these must not need the others"
 
 
@@ -52,13 +46,16 @@ class Builder:
         self.wholes: dict[Any, Node] = {}  # what stands on the right of a line with several names
         self.together: dict[Any, list[str]] = {}  # the names on its left
         self.broken: set[str] = set()
+        self.hiding: dict[str, Node] = {}  # what hides values while a translation is read: inputs of its own
         self.asked: set[str] = set()  # names that some expression names
         self.networks: dict[str, Network] = {}
         self.network_definitions: list[Definition] = []
         self.network_names: dict[str, list[str]] = {}
+        self.network_patterns: dict[str, str] = {}  # as they are written, by base name: G -> G[s,t]
         self.indices = Indices(())
         self.patterns: dict[str, str] = {}
         self.warnings: list[Problem] = []
+        self.streams: dict[str, dict[str, Field]] = {}
 
     # -- the top scope ------------------------------------------------------------------------------------------
 
@@ -70,6 +67,8 @@ class Builder:
 
     def lookup(self, name: str, at: Place) -> Value | None:
         self.asked.add(name)
+        if name in self.hiding:
+            return self.hiding[name]
         if name in self.constants:
             return self.constants[name]
         if name in self.known:
@@ -129,7 +128,8 @@ class Builder:
         for circle in circles:
             self.broken.update(circle)
             at = min((self.definitions[n].item.place for n in circle), key=lambda p: (p.line, p.column))
-            self.problems.append(Problem(f"values need each other in a circle: {circle_text(circle)}", at, CIRCLE))
+            if at not in [problem.place for problem in self.problems]:  # once for all values of an index
+                self.problems.append(Problem(f"values need each other in a circle: {circle_text(circle)}", at, CIRCLE))
         for name in order:
             if name not in self.known and name not in self.broken:
                 try:
@@ -173,54 +173,6 @@ class Builder:
             return None  # said where the section is read
         return found - 1 if isinstance(found, int) and found > 1 else None
 
-    # -- inputs -------------------------------------------------------------------------------------------------
-
-    def read_inputs(self) -> None:
-        self.streams: dict[str, dict[str, Field]] = {}
-        for definition in expand_section(self.root.get("inputs"), self.indices, self.problems):
-            fields = self.streams.setdefault(definition.name, {})
-            for entry in expand_section(definition.item, self.indices, self.problems, definition.bound):
-                if entry.name in self.known or entry.name in self.constants:
-                    self.problems.append(Problem(f"'{entry.name}' is defined twice", entry.place, "rename one of them"))
-                    continue
-                try:
-                    fields[entry.name] = self.read_field(
-                        entry.name, expression_of(entry.item), entry.bound, entry.place
-                    )
-                except ComposeError as error:
-                    self.problems.extend(error.problems)
-                    self.broken.add(entry.name)
-                    continue
-                self.known[entry.name] = self.table.node("input", entry.name, entry.place, entry.name)
-                self.patterns[entry.name] = entry.pattern
-
-    def read_field(self, name: str, tree: Expression, bound: Binding, place: Place) -> Field:
-        if not isinstance(tree, CallTree) or not isinstance(tree.function, Name):
-            raise ComposeError(f"'{show(tree)}' is no kind of input", tree.at, "write image(3, size, size)")
-        kind = tree.function.id
-        if kind not in FIELD_KINDS:
-            raise ComposeError(f"unknown kind of input '{kind}'", tree.at, nearest(kind, FIELD_KINDS))
-        args = tuple(self.constant(a, bound) for a in tree.arguments)
-        low, high = FIELD_KINDS[kind]
-        if not low <= len(args) <= high:
-            raise ComposeError(f"{kind} takes {low} numbers, got {len(args)}", tree.at, "write image(3, size, size)")
-        for value, argument in zip(args, tree.arguments, strict=True):
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65536:
-                raise ComposeError(
-                    f"'{show(argument)}' is {value!r}, which is no size",
-                    argument.at,
-                    "use a whole number from 1 to 65536",
-                )
-        options = {}
-        for key, expression in tree.keywords:
-            options[key] = self.constant(expression, bound)
-            offered = KINDS[kind].options if kind in KINDS else {}
-            if key not in offered:
-                raise ComposeError(f"no option of {kind} named '{key}'", expression.at, nearest(key, offered))
-            if not offered[key].accepts(options[key]):
-                raise ComposeError(f"{key} is {options[key]!r}", expression.at, f"it is {offered[key].allowed}")
-        return Field(name, kind, args, options, place)
-
     # -- everything ---------------------------------------------------------------------------------------------
 
     def graph(self) -> Graph:
@@ -243,7 +195,8 @@ class Builder:
             self.network_names,
         )
         self.elaborator.last = self.last_iteration()
-        self.read_inputs()
+        self.elaborator.written = self.network_patterns
+        read_inputs(self)
         declare_collected(self)
         for definition in expand_section(self.root.get("values"), self.indices, self.problems):
             if definition.name == "_":
@@ -315,16 +268,12 @@ class Builder:
                     )
                 )
                 continue
-            node = self.known.get(definition.name)
-            if node is None:
-                if definition.name not in self.broken:
-                    self.problems.append(
-                        Problem(
-                            f"unknown value '{definition.name}'", definition.place, nearest(definition.name, self.known)
-                        )
-                    )
-                continue
-            found[node] = kind
+            node, base = self.known.get(definition.name), definition.name.partition("[")[0]
+            if node is not None:
+                found[node] = kind
+            elif not {definition.name, base} & self.broken:
+                error = unknown_value(base, definition.pattern, definition.place, self.known)
+                self.problems.extend(error.problems)
         return found
 
 

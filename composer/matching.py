@@ -280,5 +280,5 @@ def _output_size(axis: Axis, names: Mapping[str, Any], signature: Signature) -> 
             raise Mismatch(f"gives {axis.text} = {size:g}, which is not a whole size")
         size = int(size)
     if isinstance(size, bool) or (isinstance(size, int) and size < 1):
-        raise Mismatch(f"gives nothing: {axis.text or axis.amount} would be {size}", remedy="the image is too small")
+        raise Mismatch(f"an output size would be {size}, from {axis.text}", remedy="use larger inputs, or halve less")
     return size  # type: ignore[no-any-return]

@@ -39,6 +39,7 @@ def read_networks(builder: Builder) -> None:
     for definition in builder.network_definitions:
         base = definition.name.partition("[")[0]
         builder.network_names.setdefault(base, []).append(definition.name)
+        builder.network_patterns.setdefault(base, definition.pattern)
         if base in catalogue():
             problem = Problem(f"network '{base}' has the name of a block", definition.place, "choose another name")
             builder.problems.append(problem)

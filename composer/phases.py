@@ -12,10 +12,11 @@ from composer.document import Node as Item
 from composer.document import Sequence as Items
 from composer.elaborate import Broken
 from composer.errors import ComposeError, Problem, nearest
-from composer.expression import Expression, ListOf, Operation, parse_expression, show
+from composer.expression import Expression, ListOf, Operation, kind_of, parse_expression, show
 from composer.index import Binding
 from composer.nodes import Node, Phase, Term
 from composer.reading import Definition, expand_section, expression_of, leaf_text, split_names
+from composer.unknown import unknown_network
 
 if TYPE_CHECKING:
     from composer.graph import Builder
@@ -129,20 +130,12 @@ def _updated(builder: Builder, item: Item, definition: Definition) -> tuple[str,
     for tree, place in split_names(item):
         for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound, place):
             name = builder.indices.full_name(tree, binding)
-            known = [n for names_ in builder.network_names.values() for n in names_]
-            if name not in known:
-                base = name.partition("[")[0]
-                remedy = f"write {base}[{_pattern_index(builder, base)}]" if base in builder.network_names else ""
-                raise ComposeError(f"unknown network '{name}' in update", place, remedy or nearest(name, known))
+            if name not in builder.network_names.get(name.partition("[")[0], ()):
+                raise unknown_network(tree, place, builder.network_names, builder.network_patterns)
             if name in names:
-                raise ComposeError(f"network '{name}' stands twice in update", place)
+                raise ComposeError(f"network '{name}' is named twice", place, "name it once")
             names.append(name)
     return tuple(names)
-
-
-def _pattern_index(builder: Builder, base: str) -> str:
-    full = builder.network_names[base][0]
-    return full.partition("[")[2].rstrip("]")
 
 
 def _read_term(builder: Builder, entry: Definition, update: tuple[str, ...]) -> list[Term]:
@@ -154,7 +147,9 @@ def _read_term(builder: Builder, entry: Definition, update: tuple[str, ...]) -> 
             into = _updated(builder, item.need("into"), entry)
             for name in into:
                 if name not in update:
-                    raise ComposeError(f"'{name}' is not updated by this phase", item.need("into").place)
+                    raise ComposeError(
+                        f"'{name}' is not updated by this phase", item.need("into").place, f"it has {', '.join(update)}"
+                    )
         item = item.need("loss")
     tree = expression_of(item)
     sets = builder.indices.free([tree], entry.bound)
@@ -179,7 +174,7 @@ def split_term(builder: Builder, tree: Expression, bound: Binding) -> tuple[Node
     for factor, inverse in _factors(tree, False):
         found = elaborator.value(factor, bound)
         if isinstance(found, (str, list)):
-            raise ComposeError(f"'{show(factor)}' is no number", factor.at, "a term is weight * loss")
+            raise ComposeError(f"'{show(factor)}' is {kind_of(found)}, no number", factor.at, "a term is weight * loss")
         if not isinstance(found, Node) or found.scalar or found.op == "stop":
             weights.append((found, inverse, factor))
         elif inverse:
@@ -217,7 +212,7 @@ def _weight(builder: Builder, weights: list[tuple[Any, bool, Expression]], tree:
     for found, inverse, factor in weights:
         if not isinstance(found, Node):
             if inverse and found == 0:
-                raise ComposeError("a division by zero", factor.at)
+                raise ComposeError(f"'{show(tree)}' divides by zero", factor.at, "change what it divides by")
             number = number / found if inverse else number * found
         elif found.op == "clock":
             texts.append(f"1 / ({found.target})" if inverse else found.target)

@@ -129,6 +129,7 @@ def prune(graph: Graph) -> Graph:
     passes = _passes_for(graph, [*training_nodes, *extra, *reachable([n for _, n in graph.show])])
     extra = [*extra, *reachable([n for one in passes.values() for n in one.roots])]
     own_fields = {f.name for t in translations.values() for f in t.fields}
+    own_fields -= {f.name for s in graph.streams for f in s.fields}
     needed_inputs = {n.target for n in [*training_nodes, *extra] if n.op == "input"} - own_fields
     if not needed_inputs and any(_counts_rows(n) for n in training_nodes):
         needed_inputs = {f.name for s in graph.streams for f in s.fields[:1]}  # something must say how many rows

@@ -82,13 +82,16 @@ def _rows(item: Item, width: int, constant: Callable[[Expression], Any]) -> tupl
     for row in raw:
         values = tuple(row) if isinstance(row, list) else (row,)
         if len(values) != width:
-            raise ComposeError(f"{width} values are needed for each row, got {len(values)}", item.place)
+            wanted = f"rows of {width} values" if width > 1 else "single values"
+            remedy = "write s,t: [[a, b], [b, a]]" if width > 1 else "write d: [a, b]"
+            shown = ", ".join(map(str, values))
+            raise ComposeError(f"this index has {wanted}, found {shown}", item.place, remedy)
         for value in values:
             if isinstance(value, bool) or not isinstance(value, (str, int)):
                 raise ComposeError(f"'{value}' is no value of an index", item.place, "use names or whole numbers")
         rows.append(values)
     if len(set(rows)) != len(rows):
-        raise ComposeError("a value of an index stands twice", item.place)
+        raise ComposeError("a value of an index stands twice", item.place, "name it once")
     return tuple(rows)
 
 

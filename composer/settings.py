@@ -10,12 +10,14 @@ from composer.document import Mapping as Tree
 from composer.document import Node as Item
 from composer.document import Sequence as Items
 from composer.elaborate import Broken
-from composer.errors import ComposeError, Place, Problem, nearest
-from composer.expression import ListOf, parse_expression
+from composer.errors import ComposeError, Place, Problem, closest, nearest
+from composer.expression import ListOf, parse_expression, parse_targets
 from composer.fields import Field
+from composer.inputs import read_field
 from composer.nodes import Average, Group, Node, Training, Translation
 from composer.reading import Definition, entries, expand_section, expression_of, leaf_text, split_names
 from composer.sections import OPTIMIZERS, optimizer_settings
+from composer.unknown import unknown_network
 
 if TYPE_CHECKING:
     from composer.graph import Builder
@@ -88,18 +90,16 @@ def _group_networks(builder: Builder, definition: Definition, known: list[str]) 
     names_item = body.get("networks") if isinstance(body, Tree) else None
     if names_item is None:
         if definition.name not in known:
-            raise ComposeError(
-                f"group '{definition.name}' names no network",
-                definition.place,
-                f"add networks: G, or {nearest(definition.name, known)}",
-            )
+            close = closest(definition.name, builder.network_names)
+            remedy = f"did you mean '{close}'?" if close else "say which: networks: G; `default` has the rest"
+            raise ComposeError(f"group '{definition.pattern}' names no network", definition.place, remedy)
         return (definition.name,)
     names: list[str] = []
     for tree, place in split_names(names_item):
         for binding in builder.indices.expand(builder.indices.free([tree], definition.bound), definition.bound, place):
             name = builder.indices.full_name(tree, binding)
             if name not in known:
-                raise ComposeError(f"unknown network '{name}'", place, nearest(name, known))
+                raise unknown_network(tree, place, builder.network_names, builder.network_patterns)
             names.append(name)
     return tuple(names)
 
@@ -202,9 +202,8 @@ def read_averages(builder: Builder) -> dict[str, Average]:
     for definition in expand_section(builder.root.get("averages"), builder.indices, builder.problems):
         try:
             if definition.name not in known:
-                raise ComposeError(
-                    f"unknown network '{definition.name}'", definition.place, nearest(definition.name, known)
-                )
+                (tree,) = parse_targets(definition.pattern, definition.place)
+                raise unknown_network(tree, definition.place, builder.network_names, builder.network_patterns)
             raw = builder.evaluated(definition.item, definition.bound)
             options = raw if isinstance(raw, dict) else {"decay": raw}
             found[definition.name] = Average(
@@ -250,16 +249,17 @@ def read_translations(builder: Builder) -> dict[str, Translation]:
             value = body.get("value")
             if value is None:
                 raise ComposeError(f"translation '{definition.name}' has no 'value'", definition.place, "{value: fake}")
-            fields: list[Field] = []
-            for entry in expand_section(body.get("inputs"), builder.indices, builder.problems, definition.bound):
-                field = builder.read_field(entry.name, expression_of(entry.item), entry.bound, entry.place)
-                if entry.name not in builder.known:
-                    builder.known[entry.name] = builder.table.node("input", entry.name, entry.place, entry.name)
-                fields.append(field)
+            fields = [
+                _own_input(builder, entry, found)
+                for entry in expand_section(body.get("inputs"), builder.indices, builder.problems, definition.bound)
+            ]
             mode = str(builder.evaluated(body.need("mode"), definition.bound)) if "mode" in body else "eval"
             samples = builder.evaluated(body.need("samples"), definition.bound) if "samples" in body else 1
             naming = f"translate.{definition.name}"
+            # Within its translation such an input hides a value of the same name.
+            builder.hiding = {f.name: builder.table.node("input", f.name, definition.place, f.name) for f in fields}
             node = builder.attempt(expression_of(value), definition.bound, naming)
+            builder.hiding = {}
             if node is not None:
                 found[definition.name] = Translation(
                     definition.name, node, mode, int(samples), tuple(fields), definition.place
@@ -269,6 +269,17 @@ def read_translations(builder: Builder) -> dict[str, Translation]:
         except Broken:
             pass  # reported where it stands
     return found
+
+
+def _own_input(builder: Builder, entry: Definition, others: dict[str, Translation]) -> Field:
+    """An input that only translation has. One name is one input, in training and in other translations too."""
+    own = read_field(builder, entry.name, expression_of(entry.item), entry.bound, entry.place)
+    for other in [f for s in builder.streams.values() for f in s.values()] + [
+        f for t in others.values() for f in t.fields
+    ]:
+        if other.name == own.name and (other.kind, other.args) != (own.kind, own.args):
+            raise ComposeError(f"'{own.name}' is another input elsewhere", entry.place, "give it another name")
+    return own
 
 
 def read_show(builder: Builder) -> tuple[tuple[str, Node], ...]:

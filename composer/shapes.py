@@ -17,7 +17,7 @@ from composer.fields import Field
 from composer.limits import LARGEST_TENSOR, MOST_ITEMS
 from composer.matching import match
 from composer.nodes import CONSTANT, Graph, Network, Node, Wiring, reachable, tapped
-from composer.signature import UNKNOWN, Mismatch, Rows, Series, Several, Tensor, Type, parse_signature
+from composer.signature import INTEGER_KINDS, UNKNOWN, Mismatch, Rows, Series, Several, Tensor, Type, parse_signature
 
 REST = "rest"  # a constructor's name for the sizes that `...` stands for
 
@@ -63,7 +63,8 @@ def infer(graph: Graph) -> Shaped:
                 Problem(fact, node.place, "take the gradient at a value that the score is computed from")
             )
     if found.problems:
-        raise ComposeError.together(found.problems)
+        # One for each place: the other values of an index have the same mistake there, or follow from it.
+        raise ComposeError.together({problem.place: problem for problem in reversed(found.problems)}.values())
     return Shaped(graph, found.types, found.bound)
 
 
@@ -170,6 +171,8 @@ class Inference:
             case "stop":
                 return args[0]
             case "grad":
+                if not isinstance(args[1], Tensor) or args[1].kind in INTEGER_KINDS:
+                    raise Mismatch(f"a derivative is taken at one value of numbers, not at {args[1]}")
                 return args[1]
             case "list":
                 return Series(tuple(args))
@@ -190,12 +193,13 @@ class Inference:
         if isinstance(whole, Tensor):
             if whole.dims is None and whole.kind == UNKNOWN.kind:
                 return UNKNOWN
-            raise Mismatch(f"{node.args[0].text} is one value ({whole}), not several")
+            raise Mismatch(f"{node.args[0].text} is one value ({whole}), not several", remedy="it has no items")
         if isinstance(whole, Series) and whole.items is None:
             return whole.each or UNKNOWN
         items = whole.items or ()
         if not 0 <= number < len(items):
-            raise Mismatch(f"{node.args[0].text} has {len(items)} parts, numbered from 0")
+            count = f"{len(items)} part{'s' if len(items) != 1 else ''}"
+            raise Mismatch(f"{node.args[0].text} has {count}", remedy="they are numbered from 0")
         return items[number]
 
     # -- blocks -------------------------------------------------------------------------------------------------
@@ -290,9 +294,9 @@ class Inference:
             return
         for axis, size in mine.items():
             if size is not None and axis in known.axes and known.axes[axis] != size:
+                first = f"{known.axes[axis]} {_axis_word(axis)}"
                 raise ComposeError(
-                    f"{name} was built for {_axis_word(axis)} {known.axes[axis]} (line {known.place.line})"
-                    f" but here gets {size}",
+                    f"{name} was built for {first} (line {known.place.line}), and here gets {size}",
                     place,
                     "one name is one set of weights: use another network or make the inputs agree",
                 )
@@ -361,7 +365,8 @@ def _given(node: Node, name: str, wiring: Wiring) -> Sequence[Node]:
 
 
 def _axis_word(axis: str) -> str:
-    return {"c": "input channels:", "s": "a style of size", "h": "height", "w": "width"}.get(axis, f"{axis} =")
+    words = {"c": "input channels", "s": "numbers of style", "h": "rows of pixels", "w": "columns of pixels"}
+    return words.get(axis, f"as its size '{axis}'")
 
 
 def _setting(value: Any) -> Any:

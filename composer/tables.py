@@ -38,8 +38,8 @@ def block_page(name: str) -> str:
     parts = [f"{block.name}: {block.signature}"]
     parts += [f"  .{entry}: {signature}" for entry, signature in block.entries.items()]
     if block.settings:
-        parts += ["", "settings", _table([(s.name, _values(s)) for s in block.settings], indent="  ")]
-    facts = list(_facts(block))
+        parts += ["", "settings", _table([(s.name, values_of(s)) for s in block.settings], indent="  ")]
+    facts = list(facts_about(block))
     if facts:
         parts += ["", "; ".join(facts)]
     if block.doc:
@@ -71,7 +71,8 @@ def _says(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _values(setting: Setting) -> str:
+def values_of(setting: Setting) -> str:
+    """What a setting may be and what it is when left out: `int, 1.., default 64`."""
     words = [setting.type]
     if setting.choices:
         words = [" | ".join(str(choice) for choice in setting.choices)]
@@ -89,7 +90,8 @@ def _yaml(value: Any) -> str:
     return str(value)
 
 
-def _facts(block: Block) -> list[str]:
+def facts_about(block: Block) -> list[str]:
+    """What holds for a block beside its contract, a phrase each."""
     facts = []
     if block.axes:
         facts.append(f"its first call binds {', '.join(block.axes)}")
@@ -103,6 +105,8 @@ def _facts(block: Block) -> list[str]:
         facts.append("maps over lists")
     if block.parts:
         facts.append(f"parts: {', '.join(block.parts)}")
+    if block.laws:
+        facts.append(f"laws: {', '.join(block.laws)}")
     return facts
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import composer
+from composer.testing.batches import batch_for
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -43,11 +44,9 @@ def test_an_example_trains(page: str, number: int, text: str, folder: Path) -> N
     name = re.search(r"^name: (\w+)", text, re.M)
     assert name
     program = composer.compile(folder / f"{name.group(1)}.yaml")
-    batch = {
-        field.name: torch.rand(program.training.batch, *field.args) * 2 - 1
-        for stream in program.inputs.values()
-        for field in stream.fields
-    }
+    batch = batch_for(program)
     for _ in range(2):
+        for one in program.due_passes():
+            program.run_pass(one.name, [batch])
         result = program.step([batch] * program.batches(program.iteration))
         assert result.totals and all(torch.isfinite(total) for total in result.totals.values())

@@ -109,7 +109,7 @@ def test_a_value_a_block_a_network_and_a_phase_may_share_a_name() -> None:
 
 
 def test_indexed_and_plain_networks_of_the_same_word_are_two() -> None:
-    text = INDEXED.replace("  F[k]:", "  D_a: {chain: [\"conv(3, kernel=5)\"]}\n  F[k]:")
+    text = INDEXED.replace("  F[k]:", '  D_a: {chain: ["conv(3, kernel=5)"]}\n  F[k]:')
     text = text.replace("real: mean_square(D[d](x[d]))", "real: l1(D[d](x[d]), D_a(x[d]))")
     program = composer.compile("indexed", text=text)
     work = work_of(program, batch_for(program))

@@ -51,7 +51,9 @@ def test_a_narrowed_term_trains_its_networks_alone_and_all_gradients_meet_in_one
     first, second = (seen - data["b"]).square().mean(), 0.5 * (seen - data["a"]).square().mean()
     into_g = torch.autograd.grad(first + second, list(g.parameters()), retain_graph=True)
     into_e = torch.autograd.grad(first, list(e.parameters()))
-    expected = [p.detach() - 0.1 * d for p, d in zip([*g.parameters(), *e.parameters()], [*into_g, *into_e], strict=True)]
+    expected = [
+        p.detach() - 0.1 * d for p, d in zip([*g.parameters(), *e.parameters()], [*into_g, *into_e], strict=True)
+    ]
     program = small({}, narrow)
     assert work_of(program).calls == ["G", "E"]
     after = [*program.networks["G"].parameters(), *program.networks["E"].parameters()]
@@ -137,7 +139,9 @@ def test_the_shared_latent_graph_encodes_once_for_both_phases() -> None:
     ("name", "settings", "by_hand"),
     [("pix2pix", SMALL_PAIRED, hand_loops.paired_step), ("unit", SMALL_LATENT, hand_loops.shared_latent_step)],
 )
-def test_the_work_of_a_step_is_that_of_a_loop_written_by_hand(name: str, settings: dict[str, Any], by_hand: Any) -> None:
+def test_the_work_of_a_step_is_that_of_a_loop_written_by_hand(
+    name: str, settings: dict[str, Any], by_hand: Any
+) -> None:
     program, other = (composer.compile(name, preset="demo", settings=settings) for _ in range(2))
     data = batch_for(program)
     step = by_hand(other.networks)
@@ -234,7 +238,7 @@ def test_a_derivative_is_taken_along_all_paths(case: str, update: str) -> None:
     keep = {f"keep{n}": f"0 * iteration * mean_square({n}(a))" for n in update.split(", ")}
     terms = ", ".join(f'{k}: "{v}"' for k, v in {"p": f"square_norm({slope})", **keep}.items())
     phases = f'  one: {{update: "{update}", minimize: {{{terms}}}}}'
-    smooth = {name: "{chain: [\"conv(2, activation='tanh')\", \"conv(3)\"]}" for name in "GHD"}
+    smooth = {name: '{chain: ["conv(2, activation=\'tanh\')", "conv(3)"]}' for name in "GHD"}
 
     def made() -> Program:
         return small(values, phases, networks=smooth)
@@ -256,6 +260,19 @@ def test_a_derivative_is_taken_along_all_paths(case: str, update: str) -> None:
         cut = case == "a constant" and name == "G"
         wanted = 0.0 if cut else (penalty(name, 1e-5) - penalty(name, -1e-5)) / 2e-5
         assert got == pytest.approx(wanted, rel=1e-5, abs=1e-9)
+
+
+def test_a_derivative_of_two_paths_is_their_sum() -> None:
+    values = {"fake": "G(a)", "slope": "grad(D(concat(fake, b)) * H(fake), fake)"}
+    program = small(values, '  one: {update: D, minimize: {t: "square_norm(slope)"}}')
+    program.watch(["fake", "slope"])
+    data = batch()
+    seen = program.step(data).values
+    other = small(values, '  one: {update: D, minimize: {t: "square_norm(slope)"}}')
+    fake = seen["one/fake"].requires_grad_()
+    score = other.networks["D"](torch.cat([fake, data["b"]], 1)) * other.networks["H"](fake)
+    (wanted,) = torch.autograd.grad(score.sum(), fake)
+    torch.testing.assert_close(seen["one/slope"], wanted, rtol=1e-10, atol=1e-12)
 
 
 def test_a_derivative_through_a_kept_value_of_an_earlier_phase() -> None:

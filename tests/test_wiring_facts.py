@@ -195,7 +195,6 @@ def test_a_number_stands_for_a_value_full_of_it() -> None:
         ("cut", "values.key[v]", "G.features(source[v], [hm])", "unknown value 'hm'"),
         ("alignflow", "values.fake[s,t]", "tanh(F[t].invert(z[s]))", "has no entry 'invert'; it has: inverse"),
         ("alignflow", "optimizers.F[d].parts", "{gain: {weight_decay: 1}}", "has no part 'gain'; did you mean 'gains'?"),
-        ("dtn", "phases.judge.minimize.real", "cross_entropy(2, 3)", "needs logits[b k ...], got a number"),
         ("dtn", "phases.translate.minimize.tid", "l2(1, 2)", "needs got[...], got a number"),
     ],
 )
@@ -203,3 +202,15 @@ def test_mistakes_are_said(base: str, path: str, value: str, said: str, tmp_path
     with pytest.raises(ComposeError) as caught:
         variation(f"extends: {base}.yaml\nname: mistake\nchange:\n  {path}: {value}\n")
     assert said in str(caught.value)
+
+
+def test_an_input_of_a_translation_hides_a_value_of_its_name() -> None:
+    program = compiled(("tunit", ()))
+    program.run_pass("first_keys", read_by(program, "first_keys"))
+    batch = consumed(program, 0)[0]
+    assert program.translator.needs("guided") == ["x", "x_ref"]
+    one = program.translate({"x": batch["x"], "x_ref": batch["x_tf"]}, "guided")
+    other = program.translate({"x": batch["x"], "x_ref": -batch["x_tf"]}, "guided")
+    assert not torch.allclose(one, other)
+    with pytest.raises(ComposeError, match="'x' is another input elsewhere"):
+        variation('extends: tunit.yaml\nname: two\nadd:\n  translate.guided.inputs.x: "image(3, 8, 8)"\n')

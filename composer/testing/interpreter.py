@@ -167,7 +167,9 @@ class Interpreter:
 
     def targets(self, phase: Phase, term: TermNode) -> frozenset[str]:
         """The networks that a term trains: those of the phase, or the ones it is narrowed to; never frozen ones."""
-        return frozenset(n for n in (term.into or phase.update) if n in phase.update and not self.graph.networks[n].frozen)
+        return frozenset(
+            n for n in (term.into or phase.update) if n in phase.update and not self.graph.networks[n].frozen
+        )
 
     def add_gradients(self, loss: Tensor, networks: frozenset[str], found: dict[tuple[str, str], Tensor]) -> None:
         """Rule 1: the gradient of a term over the networks it trains, nothing else.
@@ -306,7 +308,9 @@ class Interpreter:
         else:
             args = tuple(self.evaluate(a) for a in node.args)
         settings = {
-            k: self.evaluate(v).value if isinstance(v, Node) else v for k, v in node.settings if k not in ("*", "number")
+            k: self.evaluate(v).value if isinstance(v, Node) else v
+            for k, v in node.settings
+            if k not in ("*", "number")
         }
         result = Result(node, None, self.run, args)
         result.value = self.compute(result, [a.value for a in args], settings)

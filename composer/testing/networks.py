@@ -138,7 +138,11 @@ def _up(world: World, takes: Any) -> Made:
 
 def _patches(world: World, takes: Any) -> Made:
     ((_, h, w),) = takes
-    return {"block": "patch_discriminator", "width": 2, "layers": 1, "norm": _norm(world)}, Kind((1, h // 2 - 2, w // 2 - 2)), 0
+    return (
+        {"block": "patch_discriminator", "width": 2, "layers": 1, "norm": _norm(world)},
+        Kind((1, h // 2 - 2, w // 2 - 2)),
+        0,
+    )
 
 
 def _pixels(world: World, takes: Any) -> Made:

@@ -36,7 +36,10 @@ def _game(world: World) -> list[dict[str, Any]]:
         (judge, value)
         for judge in world.networks
         for value in world.values
-        if judge.trained and judge.takes == (value.kind.sizes,) and value.kind.is_real and value.networks - {judge.pattern}
+        if judge.trained
+        and judge.takes == (value.kind.sizes,)
+        and value.kind.is_real
+        and value.networks - {judge.pattern}
     ]
     if not pairs:
         return []
@@ -167,7 +170,9 @@ def _size(world: World, updated: list[Net], context: str, wanted: Callable[[Valu
 def _spread(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
     one = world.some(context, lambda v: wanted(v) and v.kind.is_code)
     other = like(world, context, one) if one else None
-    return None if one is None or other is None else one.over(f"kl_standard_normal({one.text}, {other.text})", None, other)
+    return (
+        None if one is None or other is None else one.over(f"kl_standard_normal({one.text}, {other.text})", None, other)
+    )
 
 
 def _sum(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
@@ -215,13 +220,22 @@ def add_optimizers(world: World) -> dict[str, Any]:
     if len(world.networks) > 1 and world.maybe(3):
         own = [n for n in world.networks if world.maybe(2)] or world.networks[:1]
         if len(own) < len(world.networks):
-            groups["some"] = {"networks": ", ".join(n.pattern for n in own), **world.choose(kinds), **world.choose(more)}
+            groups["some"] = {
+                "networks": ", ".join(n.pattern for n in own),
+                **world.choose(kinds),
+                **world.choose(more),
+            }
     return groups
 
 
 def add_averages(world: World) -> dict[str, Any]:
     found = dict(world.averages)
-    options: list[Any] = [0.9, {"decay": 0.5, "from": 2}, {"decay": 0.9, "buffers": "copy"}, {"decay": 0.9, "mode": "eval"}]
+    options: list[Any] = [
+        0.9,
+        {"decay": 0.5, "from": 2},
+        {"decay": 0.9, "buffers": "copy"},
+        {"decay": 0.9, "mode": "eval"},
+    ]
     for net in world.networks:
         if net.pattern in found or world.maybe(4):
             found[net.pattern] = world.choose(options)

@@ -17,7 +17,9 @@ def add_value(world: World) -> None:
     if made is not None:
         value = world.define(world.new_name("z" if made[1] == "draw" else "v"), context, *made)
         if world.maybe(2):
-            world.lifetime[value.pattern] = world.choose(["phase", "iteration"] if value.op == "draw" else ["iteration", "phase"])
+            world.lifetime[value.pattern] = world.choose(
+                ["phase", "iteration"] if value.op == "draw" else ["iteration", "phase"]
+            )
 
 
 def a_map(world: World, context: str) -> Formed | None:
@@ -73,7 +75,9 @@ def called(world: World, context: str, net: Net, args: list[Formed]) -> Formed:
 
 def features(world: World, context: str) -> tuple[Formed, str] | None:
     """What a layer inside a network gives."""
-    nets = [n for n in world.networks if n.taps and any(v.kind.is_map and v.kind.sizes == n.takes[0] for v in world.values)]
+    nets = [
+        n for n in world.networks if n.taps and any(v.kind.is_map and v.kind.sizes == n.takes[0] for v in world.values)
+    ]
     if not nets:
         return None
     net = world.choose(nets)
@@ -108,7 +112,9 @@ def shuffled(world: World, context: str) -> tuple[Formed, str] | None:
     one = plain(world, context)
     if one is None:
         return None
-    order = world.define(world.new_name("z"), context, Formed(f"permutation(rows={one.text})", Kind((), one.kind.rows, "index")), "draw")
+    order = world.define(
+        world.new_name("z"), context, Formed(f"permutation(rows={one.text})", Kind((), one.kind.rows, "index")), "draw"
+    )
     return one.over(f"take({one.text}, {order_text(order.name, context)})"), "other"
 
 
@@ -126,7 +132,9 @@ def mixed(world: World, context: str) -> tuple[Formed, str] | None:
     other = like(world, context, one) if one else None
     if one is None or other is None:
         return None
-    share = world.define(world.new_name("z"), context, Formed(f"shares(rows={one.text})", Kind((), one.kind.rows, "share")), "draw")
+    share = world.define(
+        world.new_name("z"), context, Formed(f"shares(rows={one.text})", Kind((), one.kind.rows, "share")), "draw"
+    )
     return one.over(f"lerp({one.text}, {other.text}, {order_text(share.name, context)})", None, other), "other"
 
 
@@ -241,7 +249,9 @@ def listed(world: World, context: str) -> tuple[Formed, str] | None:
     one, other = plain(world, context), plain(world, context)
     if one is None or other is None:
         return None
-    return one.over(f"[{one.text}, {other.text}]", Kind((), one.kind.rows, items=(one.kind, other.kind)), other), "other"
+    return one.over(
+        f"[{one.text}, {other.text}]", Kind((), one.kind.rows, items=(one.kind, other.kind)), other
+    ), "other"
 
 
 def item(world: World, context: str) -> tuple[Formed, str] | None:
