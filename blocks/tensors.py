@@ -155,6 +155,11 @@ def full_like(x: Tensor, value: float) -> Tensor:
 
 
 @block("rows[b ...] -> code[b {len(values)}]")
-def constant(rows: Tensor, values: Annotated[list[float], Examples([1.0], [0.0, 2.5])]) -> Tensor:
+def constant(
+    rows: Tensor,
+    values: Annotated[list[float], Examples([1.0], [0.0, 2.5])],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
     """The same numbers for every row. Shapes: [b ...] -> [b n] for n numbers."""
-    return torch.tensor(values, dtype=rows.dtype, device=rows.device).expand(rows.shape[0], -1)
+    return torch.tensor(values, dtype=dtype, device=rows.device).expand(rows.shape[0], -1)

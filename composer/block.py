@@ -36,7 +36,8 @@ class Range:
 class Examples:
     """Values of a text or a list that its block knows: `activation: Annotated[str, Examples("relu", "none")]`.
 
-    Editors offer them, and the laws of `composer.testing` try them.
+    Editors offer them, and the laws of `composer.testing` try them. Of a text they show every name that it may have
+    (`leaky_relu(0.2)` is the name `leaky_relu`); other names are refused.
     """
 
     values: tuple[Any, ...]
@@ -274,7 +275,12 @@ def find_block(name: str) -> Block | None:
         from importlib.metadata import entry_points
 
         for entry in entry_points(group="composer.blocks"):
-            entry.load()
+            try:
+                entry.load()
+            except Exception as error:  # a foreign package may fail in any way
+                words = error.fact if isinstance(error, ComposeError) else f"{type(error).__name__}: {error}"
+                remedy = "mend or uninstall the package that offers it"
+                raise ComposeError(f"the blocks of '{entry.value}' cannot be loaded: {words}", remedy=remedy) from None
         found = catalogue().get(name)
     return found
 

@@ -111,6 +111,7 @@ class Elaborator:
         self.table, self.indices, self.lookup, self.names = table, indices, lookup, names
         self.families, self.networks, self.layers = families, networks, layers
         self.written: Mapping[str, str] = {}  # networks as the file has them, by base name: G -> G[s,t]
+        self.remedy = "define it under params: or values:"  # for a name nobody knows
         self.naming: str = ""  # the name on the left of the line being read
         self.line = ""  # of a chain: the number of the link being read
         self.collects = False  # whether that line is one of a pass
@@ -220,7 +221,7 @@ class Elaborator:
         if plain is None:
             raise self._unknown(name, tree, bound)
         if isinstance(plain, list):
-            position = self._position(tree.items[0], bound)
+            position = self._position(tree.items[0], bound, name)
             if len(tree.items) != 1 or not 0 <= position < len(plain):
                 raise ComposeError(
                     f"there is no {show(tree)}: '{name}' has {len(plain)} items", tree.at, "items are numbered from 0"
@@ -233,11 +234,11 @@ class Elaborator:
     def _items(self, base: Node, tree: Index, bound: Binding) -> Node:
         found = base
         for item in tree.items:
-            position = self._position(item, bound)
+            position = self._position(item, bound, found.text)
             found = self.table.node("item", "", tree.at, f"{found.text}[{position}]", [found], {"number": position})
         return found
 
-    def _position(self, item: Expression, bound: Binding) -> int:
+    def _position(self, item: Expression, bound: Binding, owner: str) -> int:
         """Which item of a list an index means: a number itself, or the position of an index's value."""
         if isinstance(item, Name) and item.id in bound:
             one = self.indices.of[item.id]
@@ -247,7 +248,7 @@ class Elaborator:
         literal = self.indices.literal(item, bound)
         if isinstance(literal, int):
             return literal
-        raise ComposeError(f"'{literal}' is no item of a list", item.at, "items are numbered from 0")
+        raise ComposeError(f"'{owner}' has no index '{literal}'", item.at, "items of a list are numbered from 0")
 
     def all_names(self) -> list[str]:
         """Every value that could be meant."""
@@ -264,7 +265,7 @@ class Elaborator:
             return ComposeError(f"'{name}' is a block, which is called", at, f"write {call_form(catalogue()[name])}")
         if name in self.indices.of:
             return ComposeError(f"index '{name}' outside of brackets", at, "an index stands in [ ] only")
-        return unknown_value(name, show(tree), at, self.all_names(), "define it under params: or values:")
+        return unknown_value(name, show(tree), at, self.all_names(), self.remedy)
 
     def _indexed(self, name: str, bound: Binding) -> str:
         """`x` with the indices of this line: `x[s]`, or a value of it: `x[a]`."""

@@ -14,14 +14,15 @@ from types import CodeType
 from typing import Any
 
 from composer.block import look_up
+from composer.clock import NUMBERS
 from composer.errors import Place
 from composer.nodes import Node
 from composer.plan import Evaluation, Plan, Run, leaves_of, mark_ways
 from composer.signature import parse_signature
 
 RESERVED = frozenset(
-    "batch keep draw state collect collected clock terms stop no_grad inside gradient rows_of old_weights floor ceil sqrt log count min max".split()
-)
+    "batch keep draw state collect collected clock terms stop no_grad inside gradient rows_of old_weights".split()
+) | frozenset(NUMBERS)
 
 
 @dataclass

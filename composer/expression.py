@@ -172,8 +172,8 @@ class _Reader:
             raise ComposeError("an expression nested too deeply", self.at, "give parts of it lines of their own")
         deeper = depth + 1
         match tree:
-            case ast.Constant(value=bool()):
-                raise ComposeError(f"'{tree.value}' is Python's spelling", at, f"write {str(tree.value).lower()}")
+            case ast.Constant(value=bool() as value):
+                raise ComposeError(f"'{value}' is Python's spelling", at, f"write {str(value).lower()}")
             case ast.Constant(value=None):
                 raise ComposeError("'None' is a word of Python", at, "leave it out")
             case ast.Constant(value=int() | float() | str() as value):

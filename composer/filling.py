@@ -48,7 +48,7 @@ def _alike(port: Port, other: Port) -> bool:
 
 
 def _labels(port: Port, other: Port) -> bool:
-    """Whether `port` is the label of each row (and pixel) of scores `other`: `label[b ...]` beside `logits[b k ...]`."""
+    """Whether `port` is the label of each row of scores `other`: `label[b ...]` beside `logits[b k ...]`."""
     if port.kind not in INTEGER_KINDS or not port.axes or not other.axes or len(other.axes) != len(port.axes) + 1:
         return False
     return port.axes == (other.axes[0], *other.axes[2:])

@@ -203,9 +203,10 @@ class Builder:
                 continue
             taken = definition.name in self.known or definition.name in self.constants
             if taken or definition.name in self.definitions:
-                self.problems.append(
-                    Problem(f"'{definition.name}' is defined twice", definition.place, "rename one of them")
-                )
+                if definition.place not in [problem.place for problem in self.problems]:
+                    self.problems.append(
+                        Problem(f"'{definition.name}' is defined twice", definition.place, "rename one of them")
+                    )
                 continue
             self.definitions[definition.name] = definition
             whole = (definition.pattern, *sorted(definition.bound.items()))

@@ -30,8 +30,15 @@ def read_inputs(builder: Builder) -> None:
         fields = builder.streams.setdefault(definition.name, {})
         for entry in expand_section(definition.item, builder.indices, builder.problems, definition.bound):
             if entry.name in builder.known or entry.name in builder.constants:
-                problem = Problem(f"'{entry.name}' is defined twice", entry.place, "rename one of them")
-                builder.problems.append(problem)
+                over = ",".join(name for name in definition.bound if name not in entry.pattern.partition("[")[2])
+                if over and entry.name in builder.known:
+                    fact = f"'{entry.name}' is made for every value of {over}, as {definition.pattern} is"
+                    builder.problems.append(Problem(fact, entry.place, f"write {entry.name}[{over}]"))
+                    builder.broken.add(entry.name)
+                    del builder.known[entry.name]
+                else:
+                    problem = Problem(f"'{entry.name}' is defined twice", entry.place, "rename one of them")
+                    builder.problems.append(problem)
                 continue
             try:
                 tree = expression_of(entry.item)

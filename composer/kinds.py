@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from composer.errors import nearest
+from composer.scalars import read_scalar
 from composer.tree import Leaf, Node, Problems, found, found_value, shortened
 
 COMPUTED = {"type": "string", "pattern": "^="}
+_LISTS = ("a list", "list of values", "list of paths", "list of texts", "list of names", "list of layers")
 
 
 def is_computed(value: Any) -> bool:
@@ -26,9 +28,20 @@ def is_computed(value: Any) -> bool:
 
 def wrong(path: str, kind: Kind, node: Node, problems: Problems) -> None:
     """Report that `node` is not what `kind` expects."""
-    remedy = ""
-    if isinstance(kind, (Text, Choice, Rule)) and isinstance(node, Leaf) and node.text and not isinstance(node.value, str):
-        remedy = f'write it as text: "{shortened(node.text)}"'
+    value, remedy = node.value if isinstance(node, Leaf) else None, ""
+    if isinstance(kind, (Text, Choice, Rule)) and value is not None and not isinstance(value, str):
+        remedy = f'write it as text: "{shortened(str(value) if isinstance(value, bool) else _written(node))}"'
+    elif isinstance(kind, (Number, Flag)) and isinstance(value, str):
+        plain = read_scalar(value) if value else ""
+        if isinstance(plain, (int, float)):
+            remedy = f"write it without quotes: {value}"
+        elif isinstance(kind, Flag):
+            word = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower(), "true or false")
+            remedy = f"write {word}"
+        elif isinstance(kind, Number):
+            remedy = "write it like 3, 0.5 or 2e-4, or a formula after '='"
+    elif isinstance(value, str) and value and not isinstance(kind, Text) and kind.expects.endswith(_LISTS):
+        remedy = f"write a list: [{shortened(value)}]"
     problems.add(said(path, f"expected {kind.expects}, found {found(node)}"), node.place, remedy)
 
 
@@ -223,6 +236,10 @@ class Scalar(Kind):
 
 
 # Words and tests that kinds and block settings share.
+
+
+def _written(node: Node) -> str:
+    return node.text if isinstance(node, Leaf) else ""
 
 
 def is_number(value: Any, whole: bool) -> bool:

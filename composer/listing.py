@@ -32,11 +32,14 @@ def printed(
     if stage == "plan":
         return "\n".join(list_plan(plan) for plan in plans)
     if stage == "code":
-        from composer.emit import emit_plan
+        from composer.emit import emit_plan, emit_value
 
-        return "\n".join(
+        texts = [
             f"# {_active_line(plan)}\n" + "\n".join(code.text for code in emit_plan(plan, drawing)) for plan in plans
-        )
+        ]
+        for one in shaped.graph.passes.values():
+            texts.append(f"# a batch of pass {one.name}\n{emit_value(shaped.graph, list(one.roots), drawing).text}")
+        return "\n".join(texts)
     from composer.errors import ComposeError, nearest
 
     raise ComposeError(f"unknown stage '{stage}'", remedy=nearest(stage, STAGES))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from composer.block import Block, catalogue, find_block
-from composer.errors import nearest
+from composer.errors import closest, nearest
 from composer.kinds import Anything, Choice, Expression, Flag, Kind, Rule, Text, is_computed, said, wrong
 from composer.records import Either, Field, ListOf, MapOf, Record
 from composer.setting import about_setting, check_setting, setting_kind, unknown_setting
@@ -63,7 +63,12 @@ class NetworkKind(Kind):
 
     def check(self, node: Node, path: str, problems: Problems) -> None:
         if not isinstance(node, Mapping):
-            wrong(path, self, node, problems)
+            name = node.value if isinstance(node, Leaf) else None
+            if isinstance(name, str) and find_block(name):
+                fact = f"expected {self.expects}, found the text '{name}'"
+                problems.add(said(path, fact), node.place, f"write {{block: {name}}}")
+            else:
+                wrong(path, self, node, problems)
         elif "block" in node:
             self.check_block(node, path, problems)
         elif "chain" in node:
@@ -71,6 +76,12 @@ class NetworkKind(Kind):
         elif "values" in node or "output" in node:
             _WIRED.check(node, path, problems)
         else:
+            forms = ("block", "chain", "inputs", "values", "output")
+            meant = [(key, closest(key.text, forms)) for key, _ in node if key.text not in (*forms, *COMMON)]
+            for key, form in meant:
+                if form:
+                    fact = f"unknown key '{shortened(key.text)}'"
+                    return problems.add(said(path, fact), key.place, f"did you mean '{form}'?")
             remedy = "give it a block:, a chain: of layers, or inputs:, values: and output:"
             problems.add(said(path, "this network has no form"), node.place, remedy)
 

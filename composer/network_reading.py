@@ -36,6 +36,7 @@ NETWORK_KEYS = ("block", "chain", "inputs", "values", "output", "entries", "init
 
 def read_networks(builder: Builder) -> None:
     builder.network_definitions = expand_section(builder.root.get("networks"), builder.indices, builder.problems)
+    conflict = False
     for definition in builder.network_definitions:
         base = definition.name.partition("[")[0]
         builder.network_names.setdefault(base, []).append(definition.name)
@@ -43,6 +44,9 @@ def read_networks(builder: Builder) -> None:
         if base in catalogue():
             problem = Problem(f"network '{base}' has the name of a block", definition.place, "choose another name")
             builder.problems.append(problem)
+            conflict = True
+    if conflict:
+        raise ComposeError.together(builder.problems)  # what is called would be guessed
 
 
 def read_network_bodies(builder: Builder) -> None:
@@ -129,6 +133,7 @@ def read_chain(builder: Builder, body: Tree, bound: Binding) -> Wiring:
         {},
         layers=layers,
     )
+    reader.remedy = "a layer takes settings only, of numbers and params; its value is what the one before gives"
     chain = body.get("chain")
     if not isinstance(chain, Items) or not chain.items:
         raise ComposeError("a chain is a list of layers", body.place, "chain: [conv(64), ...] on lines of their own")
@@ -149,13 +154,17 @@ def read_chain(builder: Builder, body: Tree, bound: Binding) -> Wiring:
 def read_link(builder: Builder, reader: Elaborator, tree: Expression, node: Node, bound: Binding, naming: str) -> Node:
     builder.table.budget.step(tree.at)
     if not isinstance(tree, CallTree) or not isinstance(tree.function, Name):
-        raise ComposeError(f"'{show(tree)}' is no layer", tree.at, "write conv(64, kernel=3)")
+        form = f"{tree.id}()" if isinstance(tree, Name) else "conv(64, kernel=3)"
+        raise ComposeError(f"'{show(tree)}' is no layer", tree.at, f"write {form}")
     if tree.function.id == "repeat":
         if len(tree.arguments) < 2:
             raise ComposeError("repeat takes a number and layers", tree.at, "repeat(9, residual())")
-        times = reader.constant(tree.arguments[0], bound)
+        count = tree.arguments[0]
+        if isinstance(count, CallTree) and isinstance(count.function, Name) and count.function.id in catalogue():
+            raise ComposeError(f"'{show(count)}' is no number", count.at, "the number is first: repeat(9, residual())")
+        times = reader.constant(count, bound)
         if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 1000:
-            raise ComposeError(f"cannot repeat {times!r} times", tree.at, "use a whole number from 0 to 1000")
+            raise ComposeError(f"cannot repeat {times!r} times", count.at, "use a whole number from 0 to 1000")
         for round_number in range(times):
             for position, inner in enumerate(tree.arguments[1:]):
                 name = f"{naming}_{round_number}" + (f"_{position}" if len(tree.arguments) > 2 else "")
@@ -240,6 +249,7 @@ def read_wiring(builder: Builder, body: Tree, bound: Binding) -> Wiring:
     reader = Elaborator(
         builder.table, builder.indices, lookup, lambda: everything, families(everything), {}, layers=layers
     )
+    reader.remedy = "inside a network there are its inputs, its values and params"
     for name in order:
         if name not in local and name not in lost:
             resolve(name)

@@ -9,7 +9,6 @@ from typing import Any
 from composer.errors import ComposeError, Place
 from composer.fields import Field, Stream
 
-
 CONSTANT = ("stop", "state", "draw")  # operations through which no derivative goes
 
 

@@ -47,9 +47,11 @@ def _read_indices(builder: Builder, fallback: Indices) -> Indices:
 
 def _constant_reader(builder: Builder, indices: Indices, others: Iterable[str] = ()) -> Elaborator:
     names = [*builder.constants, *others]
-    return Elaborator(
+    reader = Elaborator(
         builder.table, indices, lambda name, at: builder.constant_named(name), lambda: names, families(names), {}
     )
+    reader.remedy = "a param is made of numbers, texts and other params"
+    return reader
 
 
 def _define_params(builder: Builder, found: list[Definition], indices: Indices) -> None:

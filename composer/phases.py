@@ -57,7 +57,7 @@ def _ordered(builder: Builder, found: dict[str, Phase]) -> tuple[Phase, ...]:
     for name in names:
         if name not in found:
             builder.problems.append(Problem(f"unknown phase '{name}'", order.place, nearest(name, found)))
-    missing = [n for n in found if n not in names]
+    missing = [n for n in found if n not in names] if all(n in found for n in names) else []
     doubled = sorted({n for n in names if names.count(n) > 1})
     if missing or doubled:
         fact = f"order leaves out {', '.join(missing)}" if missing else f"order names {', '.join(doubled)} twice"
@@ -113,6 +113,7 @@ def _check_weights(builder: Builder, terms: list[Term], condition: str) -> None:
             if wrong:
                 fact = f"the weight of term '{term.name}' has no value: {wrong}"
                 builder.problems.append(Problem(fact, term.weight.place, "all counts start at 0"))
+                break  # of the other values of an index it is the same
 
 
 def _updated(builder: Builder, item: Item, definition: Definition) -> tuple[str, ...]:

@@ -255,7 +255,7 @@ class _Planner:
             one.owners.add(self.number)
 
     def hold(self, one: Evaluation) -> None:
-        """This run needs the graph of `one`: earlier backward passes must leave it, also at weights that were stepped."""
+        """This run needs the graph of `one`: earlier backward passes must leave it, and steps its weights."""
         self.retaining |= {run for run in one.owners if run < self.number}
         if one.node.op == "call" and self.stepped.get(one.node.target, -1) >= one.run:
             one.snapshot = True

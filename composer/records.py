@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from composer.errors import closest, nearest
-from composer.kinds import Kind, join, listed, said, wrong
+from composer.kinds import Kind, Text, join, listed, said, wrong
 from composer.tree import Leaf, Mapping, Node, Problems, Sequence, shortened
 
 
@@ -111,8 +111,9 @@ class Record(Kind):
             if entry is None:
                 meant = self._meant(key.text, missing)
                 missing = [name for name in missing if name != meant]  # one mistake is said once
-                fact = f"unknown {self.noun} '{shortened(key.text)}'" + (f", and no '{meant}'" if meant else "")
-                remedy = f"did you mean '{meant}'?" if meant else nearest(key.text, self.fields)
+                unlike = meant and not closest(key.text, [meant])
+                fact = f"unknown {self.noun} '{shortened(key.text)}'" + (f", and no '{meant}'" if unlike else "")
+                remedy = f"did you mean '{meant}'?" if meant else self._belongs(key.text)
                 problems.add(said(path, fact), key.place, remedy)
             else:
                 entry.kind.check(value, join(path, key.text), problems)
@@ -124,7 +125,15 @@ class Record(Kind):
                 above, key = inside
                 fact = f"'{name}' is missing: it stands inside '{shortened(above.text)}'"
                 problems.add(said(path, fact), key.place, f"indent it like '{shortened(above.text)}'")
-        self.check_exclusive(node, path, problems)
+        if all(key.text in self.fields for key, _ in node):
+            self.check_exclusive(node, path, problems)
+
+    def _belongs(self, written: str) -> str:
+        """Where an unknown key belongs: one level deeper, or under a name that it is like."""
+        inner = [n for n, f in self.fields.items() if isinstance(f.kind, Record) and written in f.kind.fields]
+        if inner and not closest(written, self.fields):
+            return f"it stands inside another: {inner[0]}: {{{written}: ...}}"
+        return nearest(written, self.fields)
 
     def _meant(self, written: str, missing: list[str]) -> str:
         """Which missing key an unknown one stands for: the one it is like; the only one, when it is like no other."""
@@ -143,7 +152,9 @@ class Record(Kind):
             )
         missing = self.any_of and not any(name in node for name in self.any_of)
         if missing or (self.one_of and not given):  # at least one is needed
-            problems.add(said(path, f"needs {listed(self.one_of or self.any_of, quote='')}"), node.place)
+            names = self.one_of or self.any_of
+            remedy = "add one of them"
+            problems.add(said(path, f"needs {listed(names, quote='')}"), node.place, remedy)
 
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {
@@ -193,10 +204,17 @@ class Either(Kind):
 
     def check(self, node: Node, path: str, problems: Problems) -> None:
         kind = self.leaf if isinstance(node, Leaf) else self.sequence if isinstance(node, Sequence) else self.mapping
-        if kind is None or (isinstance(node, Leaf) and node.value is None):
+        if kind is None or (isinstance(node, Leaf) and node.value is None) or self._is_unlisted(node):
             wrong(path, self, node, problems)
         else:
             kind.check(node, path, problems)
+
+    def _is_unlisted(self, node: Node) -> bool:
+        """Whether a text of the wrong form stands where a list could."""
+        if not isinstance(node, Leaf) or not isinstance(self.leaf, Text) or self.sequence is None:
+            return False
+        value = node.value
+        return bool(self.leaf.pattern and isinstance(value, str) and not re.search(self.leaf.pattern, value))
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [kind.schema() for kind in self._kinds]}

@@ -28,7 +28,7 @@ _MOMENTUM = Field(_WEIGHT, "share of the last step in the next one")
 
 
 def _rule(**settings: Field) -> Kind:
-    return Record({"lr": _LR} | settings, noun="setting of this optimizer")
+    return Record({"lr": _LR} | settings, "a mapping such as {lr: 2e-4}", "setting of this optimizer")
 
 
 # Optimizers and their settings; `composer.optimizers` has the class of each.

@@ -303,7 +303,8 @@ class Inference:
 
     def _wired(self, node: Node, network: Network, wiring: Wiring, args: Sequence[Type]) -> Type:
         if len(args) != len(wiring.inputs):
-            raise Mismatch(f"takes {len(wiring.inputs)} values, got {len(args)}")
+            count = len(wiring.inputs)
+            raise Mismatch(f"takes {count} value{'s' if count != 1 else ''}, got {len(args)}")
         if network.name in self.lost:
             raise Broken(network.name)
         inner = Inference(self.graph)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from composer.block import Block, catalogue
 from composer.errors import ComposeError, Place, closest, nearest
-from composer.expression import Attribute, Expression, Index, Name, show
+from composer.expression import Attribute, Call, Expression, Index, Name, show
 from composer.index import base_name
 
 _PYTHON = {"detach": "stop(x)", "shape": "a param for the size", "cuda": "--device", "to": "--device"}
@@ -37,7 +37,9 @@ def unknown_call(
         return ComposeError(f"unknown network '{show(tree)}'", at, nearest(name, networks))
     remedy = nearest(name, known)
     if not remedy:
-        remedy = f"networks here: {', '.join(networks) or 'none'}; `composer blocks` lists the blocks"
+        here = ", ".join(networks)
+        remedy = f"networks here: {here}; " if here else "blocks are called inside a network; "
+        remedy += "`composer blocks` lists the blocks"
     return ComposeError(f"unknown block or network '{name}'", at, remedy)
 
 
@@ -78,8 +80,10 @@ def _all(pattern: str, fulls: Sequence[str]) -> str:
 
 def meant_as_text(tree: Expression, block: Block | None) -> ComposeError | None:
     """The error for a name where `block` takes a text of that spelling, or None: `adversarial(score, real)`."""
-    if block is None or not isinstance(tree, Name):
+    name = base_name(tree.function) if isinstance(tree, Call) else base_name(tree)
+    if block is None or not isinstance(tree, (Name, Call)):
         return None
-    if not any(tree.id in setting.choices for setting in block.settings):
+    texts = [text for setting in block.settings for text in (*setting.choices, *setting.examples)]
+    if name not in {str(text).partition("(")[0] for text in texts if isinstance(text, str)}:
         return None
-    return ComposeError(f"unknown value '{tree.id}'", tree.at, f'a text is quoted: "{tree.id}"')
+    return ComposeError(f"'{show(tree)}' is a text here", tree.at, f'write it in quotes: "{show(tree)}"')

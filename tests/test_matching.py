@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pytest
 
 from composer.block import Block, Examples, Range, block_from_json, block_to_json, describe
+from composer.errors import Place
 from composer.matching import match
 from composer.setting import check_setting
 from composer.signature import Mismatch, Rows, Series, Tensor, parse_signature
@@ -50,8 +51,10 @@ def paint(
     """Paint."""
 
 
-def test_examples_survive_the_catalogue_and_forbid_nothing() -> None:
+def test_examples_survive_the_catalogue_and_give_the_names_of_a_text() -> None:
     found = describe(paint, "x[b] -> x[b]", {}, None, None)
     again = block_from_json(block_to_json(found))
     assert again.settings[0].examples == ("relu", "tanh") and again.settings[0].choices == ()
-    assert check_setting(again, "kind", "elu", None) is None  # type: ignore[arg-type]
+    problem = check_setting(again, "kind", "elu", Place("f.yaml"))
+    assert problem is not None and "did you mean 'relu'?" in problem.remedy
+    assert check_setting(again, "kind", "tanh", Place("f.yaml")) is None

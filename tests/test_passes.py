@@ -211,6 +211,9 @@ def test_passes_are_listed() -> None:
     assert "pass first: at start, 2 batches of photos\n  fill bank\n" in listed
     assert "pass middle: at 1, all rows of photos\n  centres = class_mean(code, y, classes=3)\n" in listed
     assert "pass last: at end, all rows of others\n  bright = mean_over(o)\n" in listed
+    code = compiled().printed("code")
+    assert "# a batch of pass middle\ndef values(batch, keep, draw, state, clock):" in code
+    assert 'collect("centres", ' in code
 
 
 def test_a_pass_that_nothing_needs_is_left_out() -> None:

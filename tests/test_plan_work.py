@@ -129,7 +129,8 @@ def test_the_shared_latent_graph_encodes_once_for_both_phases() -> None:
     program = composer.compile("unit", preset="demo", settings=SMALL_LATENT)
     work = work_of(program, batch_for(program))
     assert {name: work.count(name) for name in program.networks} == {
-        "E[a]": 2, "E[b]": 2, "shared_E": 3, "shared_G": 4, "G[a]": 3, "G[b]": 3, "front[a]": 2, "front[b]": 2, "trunk": 4,
+        "E[a]": 2, "E[b]": 2, "shared_E": 3, "shared_G": 4, "G[a]": 3, "G[b]": 3,
+        "front[a]": 2, "front[b]": 2, "trunk": 4,
     }  # fmt: skip
     first = work.calls.index("trunk")
     assert "G[a]" not in work.with_graph[: work.with_graph.index("trunk")] and first > 0
@@ -289,8 +290,9 @@ def test_a_derivative_through_a_kept_value_of_an_earlier_phase() -> None:
 
 
 def test_looking_at_values_changes_nothing() -> None:
-    program = small({"fake": "G(a)", "slope": "grad(D(fake), fake)", "pooled": "history(fake, size=1)"},
-                    '  one: {update: "G, D", minimize: {t: "l1(D(fake), pooled)", u: "square_norm(slope)"}}')  # fmt: skip
+    values = {"fake": "G(a)", "slope": "grad(D(fake), fake)", "pooled": "history(fake, size=1)"}
+    phases = '  one: {update: "G, D", minimize: {t: "l1(D(fake), pooled)", u: "square_norm(slope)"}}'
+    program = small(values, phases)
     program.step(batch())
     before = program.state()
     program.evaluate(["fake", "slope", "pooled"], batch(1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import composer
 import torch
+from hypothesis import given, note
+
+import composer
 from composer.draw import draw_dot
 from composer.listing import STAGES
 from composer.program import Program
@@ -11,7 +13,6 @@ from composer.testing.batches import batch_for, batches_for
 from composer.testing.compare import differences, disagreements, train
 from composer.testing.interpreter import interpret
 from composer.testing.strategies import graphs
-from hypothesis import given, note
 
 ITERATIONS = 5
 

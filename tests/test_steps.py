@@ -1,4 +1,4 @@
-"""What one step after the other does: the clock from 0, repeated and rare phases, clipping, and a state that is whole."""
+"""What one step after the other does: the clock from 0, rare phases, rates, clipping, and a state that is whole."""
 
 from __future__ import annotations
 

@@ -194,7 +194,12 @@ def test_a_number_stands_for_a_value_full_of_it() -> None:
         ("cut", "params.taps", "[0, 9]", "no layer 9 to tap in a network of 6"),
         ("cut", "values.key[v]", "G.features(source[v], [hm])", "unknown value 'hm'"),
         ("alignflow", "values.fake[s,t]", "tanh(F[t].invert(z[s]))", "has no entry 'invert'; it has: inverse"),
-        ("alignflow", "optimizers.F[d].parts", "{gain: {weight_decay: 1}}", "has no part 'gain'; did you mean 'gains'?"),
+        (
+            "alignflow",
+            "optimizers.F[d].parts",
+            "{gain: {weight_decay: 1}}",
+            "has no part 'gain'; did you mean 'gains'?",
+        ),
         ("dtn", "phases.translate.minimize.tid", "l2(1, 2)", "needs got[...], got a number"),
     ],
 )

@@ -74,7 +74,7 @@ class Loader:
             pool.close()
 
     def sweep(self, streams: Sequence[str], count: int = 0) -> Generator[dict[str, torch.Tensor], None, None]:
-        """The first `count` batches of the run; 0: as many as show every row of `streams`, but for an odd rest, once."""
+        """The first `count` batches of the run; 0: so many that every row of `streams` is shown, save an odd rest."""
         order = self._maker.order
         whole = max(order.rows[name] for name in streams) // order.batch
         for number in range(count or max(1, whole)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from composer.nodes import Field
+from composer.fields import Field
 from composer.program import Program
 from composer.randomness import seed_for
 

@@ -12,7 +12,6 @@ under which random numbers are drawn, and PyTorch's optimizers.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,18 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composer.block import look_up
-from composer.blocks.random import drawing
-from composer.clock import NUMBERS, Clock
+from composer.clock import Clock
 from composer.errors import ComposeError
-from composer.nodes import Graph, Node, Pass, Phase
+from composer.nodes import Node, Pass, Phase
 from composer.nodes import Term as TermNode
 from composer.program import Program, Term
-from composer.randomness import Draws, InsideDraws, StateDraws
-from composer.runtime import block_function
 from composer.testing.compare import Batch, Trace
+from composer.testing.meaning import Machine
 from composer.testing.stepping import Stepper
-from composer.wired import Entry
 
 
 @dataclass(frozen=True)
@@ -91,24 +86,15 @@ def interpret(
     for name, read in waiting.items():
         interpreter.sweep(interpreter.graph.passes[name], read)
     terms, totals = tuple(d[0] for d in done), tuple(d[1] for d in done)
-    return Outcome(terms, totals, interpreter.state(), dict(interpreter.calls))
+    return Outcome(terms, totals, interpreter.state() | interpreter.stepper.state(), dict(interpreter.calls))
 
 
-class Interpreter:
+class Interpreter(Machine):
     """The state of a training run, and what one iteration makes of it."""
 
     def __init__(self, program: Program) -> None:
-        self.graph: Graph = program.graph
-        self.networks = {n: copy.deepcopy(m) for n, m in program.networks.items()}
-        self.averages = {n: copy.deepcopy(m) for n, m in program.averages.items()}
-        self.states = {n: copy.deepcopy(m) for n, m in program.states.items()}
-        self.collected: dict[str, Any] = {n: copy.deepcopy(m) for n, m in program.collectors.items()}
-        self.sweeping = False
-        self.device, self.dtype, self.epoch_length = program.device, program.dtype, program.epoch_length
+        super().__init__(program)
         self.stepper = Stepper(self.graph, self.networks, self.averages)
-        self.draws = Draws(program.seed, 0, program.device, program.dtype)
-        self.iteration = 0
-        self.calls = dict.fromkeys(self.networks, 0)
         # What was found out about nodes; it does not change.
         self.leading: dict[tuple[Node, frozenset[str]], bool] = {}
         self.depending: dict[Node, frozenset[str]] = {}
@@ -303,6 +289,7 @@ class Interpreter:
         known = self.results.get(node)
         if known is not None and self.may_reuse(known):
             return known
+        args: tuple[Result, ...]
         if node.op == "grad":
             args = self.score_and_origin(*node.args)
         else:
@@ -313,7 +300,10 @@ class Interpreter:
             if k not in ("*", "number")
         }
         result = Result(node, None, self.run, args)
-        result.value = self.compute(result, [a.value for a in args], settings)
+        result.value = self.compute(node, [a.value for a in args], settings)
+        if node.op == "call":
+            result.weights = self.copies
+            self.made.append(result)
         self.results[node] = result
         return result
 
@@ -324,84 +314,6 @@ class Interpreter:
         current = self.results.get(x)
         return found, current if current in origins else origins[0]
 
-    def compute(self, result: Result, args: list[Any], settings: dict[str, Any]) -> Any:
-        node = result.node
-        match node.op:
-            case "number":
-                return node.setting("value")
-            case "clock":
-                return self.number(node.target)
-            case "input":
-                value = self.batch[node.target].to(self.device)
-                return constant(value.to(self.dtype) if value.is_floating_point() else value)
-            case "collect":
-                return self.collected[node.name](*args)
-            case "collected":
-                return constant(self.collected[node.target].value)
-            case "stop":
-                return constant(args[0])
-            case "item":
-                return args[0][node.setting("number")]
-            case "list":
-                return args
-            case "arith":
-                return arithmetic(node.target, args)
-            case "grad":
-                return derivative(args[0], args[1])
-            case "draw":
-                return self.draw(node, args, settings)
-            case "state":
-                with torch.no_grad():
-                    source = StateDraws(self.draws, node.name, None if self.sweeping else self.clock)
-                    self.draws.run = self.run
-                    return constant(self.states[node.name](args[0].detach(), draws=source))
-            case "call":
-                return self.call(result, args, settings)
-        return block_function(node.target, self.dtype)(*args, **settings)
-
-    def draw(self, node: Node, args: list[Any], settings: dict[str, Any]) -> Tensor:
-        """Rule 2 of the language: a generator of its own from (seed, iteration, run, name)."""
-        block = look_up(node.target)
-        function = block.load()
-        wanted = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
-        given = {k: v for k, v in (("device", self.device), ("dtype", self.dtype)) if k in wanted}
-        if not args and not block.signature.strip().startswith("->"):
-            args = [next(iter(self.batch.values()))]  # a row for each row of the batch
-        self.draws.run = self.run
-        return constant(self.draws.tensor(node.name, lambda g: function(*args, **settings, generator=g, **given)))
-
-    def call(self, result: Result, args: list[Any], settings: dict[str, Any]) -> Any:
-        """A network with copies of its weights; its buffers move, whoever trains it (rule 6)."""
-        node = result.node
-        network = (self.averages if node.average else self.networks)[node.target]
-        result.weights = {
-            name: p.detach().clone().requires_grad_(p.requires_grad) for name, p in network.named_parameters()
-        }
-        self.made.append(result)
-        self.calls[node.target] += 1
-        inside = InsideDraws(self.draws)
-        inside.network, inside.call = node.target, self.graph.name_of(node)
-        self.draws.run = self.run
-        weights = {f"network.{k}": v for k, v in result.weights.items()}
-        with drawing(inside):
-            plain = tuple(node.setting("*", ()))
-            return torch.func.functional_call(Entry(network, node.entry), weights, (*args, *plain), settings)
-
-    def number(self, text: str) -> Any:
-        """The value of a function of the clock, which the graph holds as Python text over `clock`."""
-        return eval(text, {"__builtins__": {}, **NUMBERS}, {"clock": self.clock})
-
-    # -- state --------------------------------------------------------------------------------------------------
-
-    def state(self) -> dict[str, Tensor]:
-        """Every tensor that training changed, under the names of `Program.state`."""
-        found = {}
-        kinds = {"networks": self.networks, "averages": self.averages}
-        for kind, modules in {**kinds, "states": self.states, "collected": self.collected}.items():
-            for name, module in modules.items():
-                found |= {f"{kind}/{name}/{k}": v.detach().clone() for k, v in module.state_dict().items()}
-        return found | self.stepper.state()
-
 
 def below(result: Result) -> list[Result]:
     """An evaluation and those it was computed from, nearest first; no derivative goes through stops, states, draws."""
@@ -410,52 +322,3 @@ def below(result: Result) -> list[Result]:
         if one.node.op not in ("stop", "state", "draw"):
             found += [a for a in one.args if a not in found]
     return found
-
-
-def constant(x: Any) -> Any:
-    """The same numbers without history. Numbers of reals can be differentiated at: `grad(score, x)` may ask for it."""
-    if isinstance(x, Tensor):
-        return x.detach().requires_grad_() if x.is_floating_point() else x
-    if isinstance(x, (list, tuple)):
-        return type(x)(constant(item) for item in x)
-    return x
-
-
-def arithmetic(symbol: str, args: list[Any]) -> Any:
-    match symbol:
-        case "neg":
-            return -args[0]
-        case "+":
-            return args[0] + args[1]
-        case "-":
-            return args[0] - args[1]
-        case "*":
-            return args[0] * args[1]
-        case "/":
-            return args[0] / args[1]
-        case "%":
-            return args[0] % args[1]
-        case "<":
-            return args[0] < args[1]
-        case "<=":
-            return args[0] <= args[1]
-        case ">":
-            return args[0] > args[1]
-        case ">=":
-            return args[0] >= args[1]
-    raise AssertionError(f"no meaning for operator {symbol}")
-
-
-def derivative(score: Any, x: Tensor) -> Tensor:
-    """Rule 8: of the sum of `score`, along all paths from `x`; itself differentiable."""
-    total = added(score)
-    if not total.requires_grad:
-        return torch.zeros_like(x)
-    (found,) = torch.autograd.grad(total, x, create_graph=True, allow_unused=True)
-    return torch.zeros_like(x) if found is None else found
-
-
-def added(score: Any) -> Tensor:
-    if isinstance(score, Tensor):
-        return score.sum()
-    return torch.stack([added(item) for item in score]).sum()

@@ -51,7 +51,7 @@ def _game(world: World) -> list[dict[str, Any]]:
         value_of_score = world.define(world.new_name(), context, score, "call")
         score = score.over(named(value_of_score.name, tuple(context.split(",")) if context else ()))
     makers = [n for n in world.networks if n.pattern in made.networks and n != judge]
-    first = {"update": judge.pattern, "minimize": {"fake": f'0.5 * adversarial({score.text}, "fake")'}}
+    first: dict[str, Any] = {"update": judge.pattern, "minimize": {"fake": f'0.5 * adversarial({score.text}, "fake")'}}
     if world.maybe(3):
         first["minimize"]["penalty"] = f"r1({score.text}, {made.text})"
     second = _phase(world, makers[:3], "")

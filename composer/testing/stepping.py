@@ -26,27 +26,29 @@ class Stepper:
     def renew(self, name: str) -> None:
         """Rule 7: a network has an optimizer state of its own, which starts empty."""
         group = self.group_of[name]
-        parameters = [p for p in self.networks[name].parameters() if p.requires_grad]
-        if parameters:
-            settings = {k: tuple(map(float, v)) if k == "betas" else v for k, v in group.settings.items()}
-            self.optimizers[name] = KINDS[group.kind](parameter_groups(group, [self.networks[name]]), **settings)
+        pieces = parameter_groups(group, [self.networks[name]])
+        if any(piece["params"] for piece in pieces):
+            settings: dict[str, Any] = dict(group.settings)
+            if "betas" in settings:
+                settings["betas"] = tuple(float(b) for b in settings["betas"])
+            self.optimizers[name] = KINDS[group.kind](pieces, **settings)
 
     def begin(self, clock: Clock) -> None:
-        """Rates of this iteration, a function of the clock; groups that start anew."""
+        """Rates of this iteration, a function of the clock; groups and parts that start anew."""
+
+        def number(rule: Any) -> float:
+            scope = {"__builtins__": {}, **NUMBERS}
+            return float(eval(rule, scope, {"clock": clock}) if isinstance(rule, str) else rule)
+
         for name, group in self.group_of.items():
             if clock.iteration > 0 and group.restart == clock.iteration:
                 self.renew(name)
-            if name in self.optimizers:
-                factor = eval(group.rate, {"__builtins__": {}, **NUMBERS}, {"clock": clock})
-                for piece in self.optimizers[name].param_groups:
-                    own = group.parts.get(piece["part"], {})
-                    rate = own.get("lr", group.settings["lr"])
-                    if isinstance(rate, str):
-                        rate = eval(rate, {"__builtins__": {}, **NUMBERS}, {"clock": clock})
-                    piece["lr"] = rate * factor
-                    if clock.iteration > 0 and own.get("restart") == clock.iteration:
-                        for parameter in piece["params"]:
-                            self.optimizers[name].state.pop(parameter, None)
+            for piece in self.optimizers[name].param_groups if name in self.optimizers else ():
+                own = group.parts.get(piece["part"], {})
+                piece["lr"] = number(own.get("lr", group.settings["lr"])) * number(group.rate)
+                if clock.iteration > 0 and own.get("restart") == clock.iteration:
+                    for parameter in piece["params"]:
+                        self.optimizers[name].state.pop(parameter, None)
 
     def step(self, gradients: Mapping[tuple[str, str], Tensor]) -> None:
         """Clip over each group, step; parameters without a gradient stay."""
@@ -84,8 +86,8 @@ class Stepper:
                 mine.copy_(average.decay * mine + (1 - average.decay) * theirs)
             ended = (clock.iteration + 1) % clock.epoch_length == 0
             if average.buffers == "copy" or (average.buffers == "epoch" and ended):
-                for mine, theirs in zip(copy.buffers(), own.buffers(), strict=True):
-                    mine.copy_(theirs)
+                for kept, moved in zip(copy.buffers(), own.buffers(), strict=True):
+                    kept.copy_(moved)
 
     def state(self) -> dict[str, Tensor]:
         """Tensors of the optimizers, under the names of `Program.state`."""

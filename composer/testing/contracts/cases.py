@@ -37,7 +37,6 @@ DOMAINS: Mapping[str, tuple[float, float]] = {
 # Kinds that choose, count or give a shape: no gradient is asked of them.
 WITHOUT_GRADIENT = frozenset({"mask", "coin", "like", "rows"})
 ROWS = "b"
-LARGEST_OTHERS = 8  # how much rows and channels grow; heights and widths grow further
 LARGEST = 3  # how many whole numbers of a setting without bounds are tried
 
 
@@ -158,8 +157,9 @@ def _axes(case: Case, scale: int, signature: Signature) -> dict[str, int]:
     ports = (*signature.inputs, *signature.outputs)
     spatial = {a.text for p in signature.inputs for a in (p.axes or ())[2:]}
     for name, size in case.sizes.items():
-        most = max(1, scale // 2) if name == ROWS else scale
-        names[name] = size * (scale if name in spatial else min(most, LARGEST_OTHERS))
+        # Heights and widths grow as far as is asked; rows and channels a little, so that tensors stay small.
+        other = min(scale, 4) if scale <= 8 else 2
+        names[name] = size * (scale if name in spatial else max(1, other // 2) if name == ROWS else other)
     multiples = dict.fromkeys(case.sizes, 1)
     for axis in (a for p in ports for a in p.axes or () if a.form == "name" and a.change in (":", "/")):
         multiples[axis.text] = math.lcm(multiples[axis.text], evaluate_arithmetic(axis.amount, names))
