@@ -20,9 +20,10 @@ from composer.nodes import Node
 from composer.plan import Evaluation, Plan, Run, leaves_of, mark_ways
 from composer.signature import parse_signature
 
-RESERVED = frozenset(
-    "batch keep draw state collect collected clock terms stop no_grad inside gradient rows_of old_weights".split()
-) | frozenset(NUMBERS)
+RESERVED = frozenset(NUMBERS) | frozenset(
+    "batch keep draw state collect collected clock terms stop no_grad inside gradient differentiable rows_of "
+    "old_weights".split()
+)
 
 
 @dataclass
@@ -140,6 +141,8 @@ class _Emitter:
         self.code = Code(names.functions[run.name], "")
         self.lines: list[tuple[int, str, str]] = []  # indent, code, comment
         self.leaves: set[int] = set()
+        grads = [one for each in plan.runs for one in each.made if one.node.op == "grad"]
+        self.origins = {one.args[1].number for one in grads if one.args[1].node.op not in ("call", "input")}
 
     def emit(self, results: list[Evaluation] | None = None) -> Code:
         run = self.run
@@ -211,6 +214,8 @@ class _Emitter:
         node = one.node
         name = self.names[one.number]
         text = self.right_side(one)
+        if one.number in self.origins and one.has_graph:
+            text = f"differentiable({text})"  # what it was made from may have nothing to train: a sum has slope 1
         comment = f"{_where(node.place)}  {self.plan.graph.name_of(node)}"
         if one.has_graph and one.run != max(one.owners or {one.run}):
             comment += "  (graph for a later phase)"

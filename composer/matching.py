@@ -86,12 +86,14 @@ def _assign(signature: Signature, count: int) -> list[Port]:
         spot = next(i for i, p in enumerate(ports) if p.variadic)
         extra = count - (len(ports) - 1)
         if extra < 1:
-            raise Mismatch(f"takes at least {len(ports)} values, got {count}")
+            remedy = f"its contract is {signature.text}"
+            raise Mismatch(f"takes at least {len(ports)} values, got {count}", remedy=remedy)
         ports[spot : spot + 1] = [ports[spot]] * extra
         return ports
     if not signature.required <= count <= len(ports):
         wanted = ", ".join(str(p) for p in ports) or "nothing"
-        raise Mismatch(f"takes {_count(signature.required, len(ports))} ({wanted}), got {count}")
+        fact = f"takes {_count(signature.required, len(ports))} ({wanted}), got {count}"
+        raise Mismatch(fact, remedy=f"its contract is {signature.text}")
     return ports[:count]
 
 
@@ -149,7 +151,8 @@ def _bind(
             if known is None:
                 bound["..."] = rest
             elif len(known) != len(rest) or any(_differ(k, r) for k, r in zip(known, rest, strict=False)):
-                raise Mismatch(f"needs the same further sizes everywhere, got {_sizes(known)} and {argument}", number)
+                fact = f"is given values of unlike sizes, {_sizes(known)} and {argument}"
+                raise Mismatch(fact, number, "make them agree: resize(...), or another number of channels")
             position += len(rest)
             continue
         _bind_axis(axis, dims[position], port, argument, bound, sums, settings, number, first)
@@ -187,7 +190,8 @@ def _bind_axis(
         if known is None:
             bound[axis.text] = size
         elif _differ(known, size):
-            raise Mismatch(f"needs {axis.text}={known} as before, got {size} ({argument})", number)
+            fact = f"is given values with {axis.text} = {known} and with {axis.text} = {size} ({argument})"
+            raise Mismatch(fact, number, "make them agree: resize(...), or another number of channels")
         return
     if axis.form == "number":
         wanted: Any = int(axis.text)
@@ -223,7 +227,7 @@ def _sizes(dims: Sequence[Dim]) -> str:
 
 def _check_kind(port: Port, argument: Tensor, number: int) -> None:
     if port.kind in INTEGER_KINDS and argument.kind in REAL_KINDS:
-        raise Mismatch(f"needs whole numbers ({port}), got {argument}", number)
+        raise Mismatch(f"needs whole numbers ({port}), got {argument}", number, "give it labels or ids")
     if port.kind in REAL_KINDS and argument.kind in INTEGER_KINDS:
         raise Mismatch(f"needs {port}, got whole numbers ({argument})", number, "encode them: one_hot(labels, classes)")
     if argument.kind == "number" and port.axes:

@@ -114,7 +114,7 @@ def _check_no_hybrid(root: Mapping, problems: Problems) -> None:
     for key in unknown:
         is_name = edits and isinstance(root.get(key.text), Leaf)
         meant = "extends" if is_name else closest(key.text, [*SECTIONS, *OPTIONS])
-        if meant == "extends" or (meant in OPTIONS and meant not in root):
+        if meant == "extends" or (meant in ("params", *OPTIONS) and meant not in root):
             problems.add(f"unknown section '{shortened(key.text)}'", key.place, f"did you mean '{meant}'?")
             return
     if edits:

@@ -76,10 +76,9 @@ class NetworkKind(Kind):
         elif "values" in node or "output" in node:
             _WIRED.check(node, path, problems)
         else:
-            forms = ("block", "chain", "inputs", "values", "output")
-            meant = [(key, closest(key.text, forms)) for key, _ in node if key.text not in (*forms, *COMMON)]
-            for key, form in meant:
-                if form:
+            for key, value in node:
+                form = _meant_form(key.text, value)
+                if form and form not in node:
                     fact = f"unknown key '{shortened(key.text)}'"
                     return problems.add(said(path, fact), key.place, f"did you mean '{form}'?")
             remedy = "give it a block:, a chain: of layers, or inputs:, values: and output:"
@@ -111,6 +110,14 @@ class NetworkKind(Kind):
 
     def schema(self) -> dict[str, Any]:
         return {"$ref": "#/definitions/network"}
+
+
+def _meant_form(key: str, value: Node) -> str:
+    """The key that gives a network its form and is like `key`, when its value would fit."""
+    if isinstance(value, Leaf):
+        text = value.value if isinstance(value.value, str) else ""
+        return "block" if find_block(text) else closest(key, ("block", "inputs", "output"))
+    return closest(key, ("values",) if isinstance(value, Mapping) else ("chain", "inputs"))
 
 
 def find_network_block(node: Node | None, path: str, problems: Problems) -> Block | None:

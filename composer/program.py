@@ -23,7 +23,16 @@ from composer.nodes import Graph, Pass, Translation
 from composer.optimizers import Averages, Optimizers
 from composer.plan import Active, Plan, Run, make_plan
 from composer.randomness import Draws, InsideDraws, StateDraws
-from composer.runtime import block_function, condition, gradient, old_weights, parameters_of, rows_of, stop
+from composer.runtime import (
+    block_function,
+    condition,
+    differentiable,
+    gradient,
+    old_weights,
+    parameters_of,
+    rows_of,
+    stop,
+)
 from composer.shapes import Shaped
 from composer.translate import Translator
 from composer.wired import Entry
@@ -163,9 +172,7 @@ class Program:
         plan, _ = self.functions(self.active(iteration))
         return 1 + sum(run.new_batch for run in plan.runs)
 
-    def functions(
-        self, active: Active, fed: frozenset[str] = frozenset()
-    ) -> tuple[Plan, list[Callable[..., Any]]]:
+    def functions(self, active: Active, fed: frozenset[str] = frozenset()) -> tuple[Plan, list[Callable[..., Any]]]:
         """The plan for a set of phases and its compiled functions; `fed` values are given instead of computed."""
         key = (active, fed)
         if key not in self.compiled:
@@ -181,6 +188,7 @@ class Program:
             "no_grad": torch.no_grad,
             "stop": stop,
             "gradient": gradient,
+            "differentiable": differentiable,
             "inside": self.within,
             "rows_of": rows_of,
             "old_weights": old_weights,
@@ -268,7 +276,12 @@ class Program:
             return
         backward = [(wide, self.trained[phase.name])] if wide is not None else []
         for into, value in narrow.items():
-            backward.append((value, [p for n in into if n in self.networks for p in self.networks[n].parameters() if p.requires_grad]))
+            backward.append(
+                (
+                    value,
+                    [p for n in into if n in self.networks for p in self.networks[n].parameters() if p.requires_grad],
+                )
+            )
         for number, (value, parameters) in enumerate(backward):
             last = number == len(backward) - 1
             if parameters:

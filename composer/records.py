@@ -59,7 +59,7 @@ class MapOf(Kind):
             return
         for key, value in node:
             if self.key and not re.search(self.key, key.text):
-                problems.add(said(path, f"'{shortened(key.text)}' is not {self.key_what}"), key.place)
+                problems.add(said(path, f"'{shortened(key.text)}' is not {self.key_what}"), key.place, "rename it")
             self.item.check(value, join(path, key.text), problems)
 
     def schema(self) -> dict[str, Any]:
@@ -106,8 +106,12 @@ class Record(Kind):
             wrong(path, self, node, problems)
             return
         missing = [name for name, entry in self.fields.items() if entry.required and name not in node]
+        inside = {name: found for name in missing if (found := _inside(name, node))}
         for key, value in node:
             entry = self.fields.get(key.text)
+            astray = [name for name, (above, _) in inside.items() if above is key]
+            if astray and isinstance(value, Mapping):
+                value = Mapping(tuple(pair for pair in value if pair[0].text not in astray), value.place)
             if entry is None:
                 meant = self._meant(key.text, missing)
                 missing = [name for name in missing if name != meant]  # one mistake is said once
@@ -118,11 +122,10 @@ class Record(Kind):
             else:
                 entry.kind.check(value, join(path, key.text), problems)
         for name in missing:
-            inside = _inside(name, node)
-            if inside is None:
+            if name not in inside:
                 problems.add(said(path, f"'{name}' is missing"), node.place, f"{name}: {self.fields[name].about}")
             else:
-                above, key = inside
+                above, key = inside[name]
                 fact = f"'{name}' is missing: it stands inside '{shortened(above.text)}'"
                 problems.add(said(path, fact), key.place, f"indent it like '{shortened(above.text)}'")
         if all(key.text in self.fields for key, _ in node):

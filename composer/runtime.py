@@ -15,7 +15,7 @@ from composer.clock import NUMBERS, Clock
 
 
 def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
-    """The derivative of the sum of `score` (a tensor or a list of them) along all paths from `x`; 0 where none leads."""
+    """The derivative of the sum of `score` (a tensor or a list of them) along all paths from `x`; 0 without one."""
     total: Any = 0
     stack = [score]
     with torch.enable_grad():  # the call may stand among lines that build no graph
@@ -27,10 +27,13 @@ def gradient(score: Any, x: Tensor, create_graph: bool) -> Tensor:
                 total = total + one.sum()
         if not isinstance(total, Tensor) or not total.requires_grad:
             return torch.zeros_like(x)
-        (found,) = torch.autograd.grad(
-            total, x, create_graph=create_graph, retain_graph=True, materialize_grads=True
-        )
+        (found,) = torch.autograd.grad(total, x, create_graph=create_graph, retain_graph=True, materialize_grads=True)
     return found
+
+
+def differentiable(x: Tensor) -> Tensor:
+    """`x`, at which a derivative can be taken also where it is a constant."""
+    return x if x.requires_grad else x.detach().requires_grad_()
 
 
 def stop(x: Any) -> Any:

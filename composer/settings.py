@@ -43,9 +43,8 @@ def read_groups(builder: Builder) -> tuple[Group, ...]:
             continue
         for name in names:
             if name in taken:
-                builder.problems.append(
-                    Problem(f"network '{name}' is in two groups: {taken[name]} and {definition.name}", definition.place)
-                )
+                fact = f"network '{name}' is in two groups: {taken[name]} and {definition.name}"
+                builder.problems.append(Problem(fact, definition.place, "name it in one of them"))
             taken[name] = definition.name
         found.append((definition, names))
     rest = tuple(n for n in known if n not in taken)

@@ -55,8 +55,7 @@ def infer(graph: Graph) -> Shaped:
     for phase in graph.phases:
         for term in phase.terms:
             found.check_loss(term.loss, term.place, term.name)
-    for node, one in found.types.items():
-        found.check_rows(node, one, graph.training.batch)
+    for node in found.types:
         if node.op == "grad" and not leads(*node.args):
             fact = f"'{graph.name_of(node.args[0])}' does not depend on '{graph.name_of(node.args[1])}'"
             found.problems.append(
@@ -113,6 +112,7 @@ class Inference:
         try:
             self.types[node] = self.type_of(node)
             self.check_size(node)
+            self.check_rows(node)
         except Mismatch as mismatch:
             self.fail(node, Problem(f"{node.text}: {mismatch.fact}", node.place, mismatch.remedy))
         except ComposeError as error:
@@ -138,20 +138,16 @@ class Inference:
                 fact = f"{node.text} would have {float(count):.2g} numbers with a batch of {self.graph.training.batch}"
                 raise ComposeError(fact, node.place, "choose smaller sizes")
 
-    def check_rows(self, node: Node, found: Type, batch: int) -> None:
-        for one in tensors_of(found):
-            for size in one.dims or ():
-                if isinstance(size, Rows):
-                    count = size.at(batch)
-                    if count.denominator != 1 or count < 1:
-                        self.problems.append(
-                            Problem(
-                                f"{node.text}: {size} rows with a batch of {batch}",
-                                node.place,
-                                "choose another training.batch",
-                            )
-                        )
-                        return
+    def check_rows(self, node: Node) -> None:
+        """Refuse parts of rows: a batch of 3 split in two."""
+        batch = self.graph.training.batch
+        for size in [size for one in tensors_of(self.types[node]) for size in one.dims or () if isinstance(size, Rows)]:
+            count = size.at(batch)
+            if count.denominator != 1:
+                remedy = f"make training.batch a multiple of {size.times.denominator}"
+                raise Mismatch(f"{size} rows with a batch of {batch}", remedy=remedy)
+            if count < 1:
+                raise Mismatch(f"{size} rows with a batch of {batch}", remedy="choose a larger training.batch")
 
     def check_loss(self, node: Node, place: Place, name: str) -> None:
         found = self.types[node]
@@ -304,7 +300,8 @@ class Inference:
     def _wired(self, node: Node, network: Network, wiring: Wiring, args: Sequence[Type]) -> Type:
         if len(args) != len(wiring.inputs):
             count = len(wiring.inputs)
-            raise Mismatch(f"takes {count} value{'s' if count != 1 else ''}, got {len(args)}")
+            form = f"write {network.name}({', '.join(one.target for one in wiring.inputs)})"
+            raise Mismatch(f"takes {count} value{'s' if count != 1 else ''}, got {len(args)}", remedy=form)
         if network.name in self.lost:
             raise Broken(network.name)
         inner = Inference(self.graph)

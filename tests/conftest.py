@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see docs/performance.md
+
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -12,5 +14,5 @@ torch.set_num_threads(1)
 # Graphs and networks take a while to make, and to train: neither is a flaw of a test.
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile("default", max_examples=25, deadline=None, derandomize=True, suppress_health_check=SLOW)
-settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True, suppress_health_check=SLOW)
+settings.register_profile("thorough", max_examples=200, deadline=None, derandomize=True, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("COMPOSER_PROFILE", "default"))

@@ -21,7 +21,21 @@ TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\"[^\"]*\"|[^\s
 NAME = re.compile(r"[A-Za-z_]\w*")
 NUMBERS = ["0", "-1", "1.5", "1e9", "1e30", "1e18", "65536", "65537", "1", "2", "7", "1e-4", "1e999", ".nan", "0.0"]
 KINDS = ["[]", "{}", "[1, 2]", "{a: 1}", "null", "true", "text", "3", "-1", "=width", "=", '""', "[[a]]", "{a: {b: c}}"]
-TEXTS = ["G(", "a b", "relu(a)", "1 +", "*a", "&a 1", "!a 1", "lambda: 1", "a if b else c", "x" * 300, "a ** b", "=a[", "é"]
+TEXTS = [
+    "G(",
+    "a b",
+    "relu(a)",
+    "1 +",
+    "*a",
+    "&a 1",
+    "!a 1",
+    "lambda: 1",
+    "a if b else c",
+    "x" * 300,
+    "a ** b",
+    "=a[",
+    "é",
+]
 PYTHON = ["None", "True", "if", "for", "import", "not", "and", "lambda", "self", "__class__", "s", "t", "d"]
 
 
@@ -204,7 +218,9 @@ def _mutated(slip: Slip, old: ast.expr) -> ast.expr:
         number,
         ast.Constant("text"),
         ast.List([old, number]),
-        ast.Call(ast.Name(chance.choice(["stop", "again", "grad", "average", "relu", "l1", "split", "mean"])), [old], []),
+        ast.Call(
+            ast.Name(chance.choice(["stop", "again", "grad", "average", "relu", "l1", "split", "mean"])), [old], []
+        ),
         ast.Call(ast.Name("grad"), [old, name], []),
         ast.Call(name, [old], [word]),
         ast.Call(old, [name], []),
@@ -272,7 +288,9 @@ def block(slip: Slip) -> None:
 ONE_LINE: dict[str, Callable[[Slip, str], str]] = {
     f.__name__: f for f in (character, token, indentation, key, replaced, indices, grammar)
 }
-MORE_LINES: dict[str, Callable[[Slip], None]] = {f.__name__: f for f in (lost, doubled, swapped, joined, inserted, block)}
+MORE_LINES: dict[str, Callable[[Slip], None]] = {
+    f.__name__: f for f in (lost, doubled, swapped, joined, inserted, block)
+}
 
 
 def _options(slip: Slip, text: str) -> dict[str, Any]:

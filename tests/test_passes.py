@@ -189,7 +189,7 @@ def test_what_was_gathered_is_saved_with_which_passes_were_run() -> None:
 
 def test_a_translation_waits_for_what_it_needs() -> None:
     program = compiled()
-    with pytest.raises(ComposeError, match="translation 'to' needs the pass 'middle' .at 1., which was not run"):
+    with pytest.raises(ComposeError, match=r"translation 'to' needs the pass 'middle' .at 1., which was not run"):
         program.translate(batch_for(program), "to")
     for name in program.passes:
         program.run_pass(name, batches(program, name))

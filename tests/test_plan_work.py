@@ -228,6 +228,7 @@ DERIVATIVES = {
     "through an interpolation": ({"share": "shares()", "mix": "lerp(b, a, share)"}, "grad(D(mix), b)"),
     "a derivative": ({"slope": "grad(D(a), a)"}, "grad(square_norm(slope), a)"),
     "a constant": ({"seen": "stop(G(a))"}, "grad(D(seen), seen)"),
+    "a slope that is constant": ({"slope": "grad(2 * G(a), a)", "one": "grad(G(a) + b, b)"}, "grad(D(one), one)"),
 }
 
 

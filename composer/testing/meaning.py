@@ -43,7 +43,11 @@ class Machine:
         self.sweeping = False  # a pass is running
 
     def compute(self, node: Node, args: list[Any], settings: dict[str, Any]) -> Any:
-        """The value of a node, from those of its arguments."""
+        """The value of a node, from those of its arguments; a derivative can be taken at any of them."""
+        return differentiable(self.meaning(node, args, settings))
+
+    def meaning(self, node: Node, args: list[Any], settings: dict[str, Any]) -> Any:
+        """The value of a node; what is cut off from its history is a constant."""
         match node.op:
             case "number":
                 return node.setting("value")
@@ -51,11 +55,11 @@ class Machine:
                 return self.number(node.target)
             case "input":
                 value = self.batch[node.target].to(self.device)
-                return constant(value.to(self.dtype) if value.is_floating_point() else value)
+                return value.to(self.dtype) if value.is_floating_point() else value
             case "collect":
                 return self.collected[node.name](*args)
             case "collected":
-                return constant(self.collected[node.target].value)
+                return self.collected[node.target].value
             case "stop":
                 return constant(args[0])
             case "item":
@@ -72,7 +76,7 @@ class Machine:
                 with torch.no_grad():
                     source = StateDraws(self.draws, node.name, None if self.sweeping else self.clock)
                     self.draws.run = self.run
-                    return constant(self.states[node.name](args[0].detach(), draws=source))
+                    return self.states[node.name](args[0].detach(), draws=source)
             case "call":
                 return self.call(node, args, settings)
         return block_function(node.target, self.dtype)(*args, **settings)
@@ -86,8 +90,7 @@ class Machine:
         if not args and not block.signature.strip().startswith("->"):
             args = [next(iter(self.batch.values()))]  # a row for each row of the batch
         self.draws.run = self.run
-        drawn = self.draws.tensor(node.name, lambda g: function(*args, **settings, generator=g, **given))
-        return constant(drawn)  # type: ignore[no-any-return]
+        return self.draws.tensor(node.name, lambda g: function(*args, **settings, generator=g, **given))
 
     def call(self, node: Node, args: list[Any], settings: dict[str, Any]) -> Any:
         """A network with copies of its weights; its buffers move, whoever trains it (rule 6)."""
@@ -119,11 +122,18 @@ class Machine:
 
 
 def constant(x: Any) -> Any:
-    """The same numbers without history. Numbers of reals can be differentiated at: `grad(score, x)` may ask for it."""
-    if isinstance(x, Tensor):
-        return x.detach().requires_grad_() if x.is_floating_point() else x
+    """The same numbers without history. Lists are mapped over."""
     if isinstance(x, (list, tuple)):
-        return type(x)(constant(item) for item in x)
+        return [constant(item) for item in x]
+    return x.detach() if isinstance(x, Tensor) else x
+
+
+def differentiable(x: Any) -> Any:
+    """The same value; real numbers that depend on nothing begin a history of their own."""
+    if isinstance(x, (list, tuple)):
+        return [differentiable(item) for item in x]
+    if isinstance(x, Tensor) and x.is_floating_point() and not x.requires_grad:
+        return x.detach().requires_grad_()
     return x
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from composer.testing.values import called, derivative, like
+from composer.testing.values import called, derivative, features, like
 from composer.testing.world import Formed, Net, Value, World, named
 
 GOALS = ("real", "fake", "fool")
@@ -45,22 +45,35 @@ def _game(world: World) -> list[dict[str, Any]]:
         return []
     judge, value = world.choose(pairs)
     context = world.context()
-    made = world.refer(value, context)
-    score = called(world, context, judge, [made])
+    made = plain = world.refer(value, context)
+    if world.maybe(3):
+        noise = _defined(world, context, Formed(f"normal_like({made.text})", made.kind), "draw")
+        made = made.over(f"{made.text} + {noise}")
+    seen = made
+    if world.maybe(4) and made.kind.is_map:  # a pool between the players
+        seen = made.constant(_defined(world, context, made.constant(f"history({made.text}, size=2)"), "state"))
+    score, pooled = called(world, context, judge, [made]), called(world, context, judge, [seen])
     if world.maybe(3) and score.kind.is_real:
-        value_of_score = world.define(world.new_name(), context, score, "call")
-        score = score.over(named(value_of_score.name, tuple(context.split(",")) if context else ()))
+        score = pooled = score.over(_defined(world, context, score, "call"))
     makers = [n for n in world.networks if n.pattern in made.networks and n != judge]
-    first: dict[str, Any] = {"update": judge.pattern, "minimize": {"fake": f'0.5 * adversarial({score.text}, "fake")'}}
+    first: dict[str, Any] = {"update": judge.pattern, "minimize": {"fake": f'0.5 * adversarial({pooled.text}, "fake")'}}
     if world.maybe(3):
         first["minimize"]["penalty"] = f"r1({score.text}, {made.text})"
     second = _phase(world, makers[:3], "")
     second["minimize"] = {"fool": f'adversarial({score.text}, "fool")', **second["minimize"]}
+    if seen is not made:
+        second["minimize"]["near"] = f"l2({plain.text}, {seen.text})"
     if world.maybe(3) and value.op != "input":
         world.lifetime.setdefault(value.pattern, "iteration")
     if world.maybe(4):
         first |= _condition(world)
     return [second, first] if world.maybe(2) else [first, second]
+
+
+def _defined(world: World, context: str, formed: Formed, op: str) -> str:
+    """Give an expression a line of its own; gives its name as it is written on a line with the same indices."""
+    value = world.define(world.new_name("z" if op == "draw" else "v"), context, formed, op)
+    return named(value.name, tuple(context.split(",")) if context else ())
 
 
 def _phase(world: World, updated: list[Net], context: str) -> dict[str, Any]:
@@ -71,12 +84,12 @@ def _phase(world: World, updated: list[Net], context: str) -> dict[str, Any]:
         loss = _loss(world, updated, inner) or _fallback(world, updated, inner)
         text = f"{_weight(world, inner)}{loss.text}"
         reached = [n for n in updated if n.pattern in loss.networks]
-        if len(updated) > 1 and reached and world.maybe(4):
+        if len(updated) > 1 and reached and world.maybe(2):
             terms[f"t{number + 1}"] = {"loss": text, "into": world.choose(reached).pattern}
         else:
             terms[f"t{number + 1}"] = text
     phase: dict[str, Any] = {"update": ", ".join(n.pattern for n in updated), "minimize": terms}
-    if world.maybe(5):
+    if world.maybe(3):
         first = [world.some(world.context() if not context else context, _calls) for _ in range(world.number(1, 2))]
         texts = [one.text for one in first if one is not None]
         if texts:
@@ -200,7 +213,15 @@ def _penalty(world: World, updated: list[Net], context: str, wanted: Callable[[V
     )
 
 
-LOSSES = (_judged, _call, _call, _inner, _distance, _distance, _size, _spread, _sum, _matched, _penalty, _penalty)
+def _inside(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
+    """What a layer of some network gives."""
+    one = features(world, context)
+    return None if one is None else one[0].over(f"mean_square({one[0].text})")
+
+
+LOSSES = (
+    _judged, _call, _call, _inner, _distance, _distance, _size, _spread, _sum, _matched, _penalty, _penalty, _inside
+)  # fmt: skip
 
 
 def add_optimizers(world: World) -> dict[str, Any]:

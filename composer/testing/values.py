@@ -284,12 +284,13 @@ def derivative(world: World, context: str) -> Formed | None:
         return None
     name, symbols = world.choose(at)
     inner = next(v for v in world.values if v.name == name)
-    return Formed(
-        f"grad({score.text}, {named(name, symbols)})", inner.kind, score.paths, score.networks | inner.networks
-    )
+    text = score.text
+    if world.maybe(4) and not score.kind.is_list:  # a second path
+        text = f"mean_square({text}) + 0.5 * mean_square({named(name, symbols)})"
+    return Formed(f"grad({text}, {named(name, symbols)})", inner.kind, score.paths, score.networks | inner.networks)
 
 
 OPERATIONS: tuple[Op, ...] = (
-    call, call, call, call, sums, noise, code, function, mixed, pool, ring, stopped, repeated, beside, stacked, halves,
-    cut, listed, item, features, slope, shuffled, mirrored,
+    call, call, call, call, sums, noise, noise, code, function, mixed, pool, ring, stopped, repeated, beside, stacked,
+    halves, cut, listed, item, features, slope, shuffled, mirrored,
 )  # fmt: skip

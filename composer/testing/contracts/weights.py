@@ -16,7 +16,7 @@ from composer.matching import match
 from composer.signature import parse_signature
 from composer.testing.contracts.cases import arguments, types_of
 from composer.testing.contracts.promises import compare_with_promise, same
-from composer.testing.contracts.trials import Broken, SameForRows, Trial, build, tensors
+from composer.testing.contracts.trials import REFUSALS, Broken, SameForRows, Trial, build, tensors
 
 
 def starts_from_its_generator(found: Trial) -> None:
@@ -43,24 +43,31 @@ def saves_what_it_learns(found: Trial) -> None:
 
 def offers_its_entries(found: Trial) -> None:
     """Every entry point gives what its own contract promises; settings of it are taken from their `Examples`."""
-    module = found.module()
-    assert module is not None
     for name, text in found.block.entries.items():
         signature = parse_signature(text)
-        method = getattr(module, name)
+        method = getattr(found.block.load(), name)
         for number in range(2):
-            more = entry_settings(method, len(signature.inputs), number)
+            more = entry_settings(method, 1 + len(signature.inputs), number)
             case = replace(found.case, settings={**found.case.settings, **more})
-            values = arguments(case, found.scale, signature)
-            promised = match(signature, types_of(values, signature), case.settings)
-            if any(promised.axes.get(a) != found.found.axes.get(a) for a in found.block.axes):
-                raise Broken(f"'{name}' binds other axes than a call")
-            with drawing(SameForRows(case.seed)):
-                compare_with_promise(promised.output, method(*values, **more))
+            # Its own contract may ask for no multiples, and then it is given smaller images than a call.
+            for scale in (found.scale, 2 * found.scale, 4 * found.scale):
+                values = arguments(case, scale, signature)
+                promised = match(signature, types_of(values, signature), case.settings)
+                built = build(found.case, promised.axes)
+                try:
+                    with drawing(SameForRows(case.seed)):
+                        out = getattr(built, name)(*values, **more)
+                except REFUSALS as error:
+                    said = error
+                    continue
+                compare_with_promise(promised.output, out)
+                break
+            else:
+                raise Broken(f"'{name}' refuses what its contract allows: {said}")
 
 
 def entry_settings(method: Any, tensors_taken: int, number: int) -> dict[str, Any]:
-    """What a method takes beside tensors: the values of `Examples`, in turn."""
+    """What a method takes beside itself and tensors: the values of `Examples`, in turn."""
     hints = typing.get_type_hints(method, include_extras=True)
     found = {}
     for name in list(inspect.signature(method).parameters)[tensors_taken:]:

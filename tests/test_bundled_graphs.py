@@ -1,0 +1,35 @@
+"""The bundled graphs, small, are trained as the second interpreter says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import composer
+from composer.document import bundled_graphs
+from composer.program import Program
+from composer.testing.batches import batches_for
+from composer.testing.compare import disagreements, train
+from composer.testing.interpreter import interpret
+
+WIDTHS = ("width", "judge_width", "vgg_width")
+SMALL = {"size": 32, "depth": 5, "layers": 2, "blocks": 1, "pool": 3, "scales": 1, "judge_layers": 2, "load": 36}
+# Batch statistics and dropout show in which order and how often networks are called.
+TELLING = {"norm": "batch", "judge_norm": "batch", "dropout": 0.3, "batch": 2}
+
+
+@pytest.mark.parametrize("name", sorted(bundled_graphs()))
+def test_is_trained_as_the_rules_say(name: str) -> None:
+    params = composer.check(name).graph.params
+    wanted: dict[str, Any] = {**dict.fromkeys(WIDTHS, 4), **SMALL, **TELLING}
+    settings = {f"params.{key}": value for key, value in wanted.items() if key in params}
+
+    def make() -> Program:
+        return composer.compile(name, settings=settings, dtype=torch.float64)
+
+    program = make()
+    batches = batches_for(program, 2)
+    meant = interpret(program, batches).trace()
+    assert disagreements(train(program, batches), meant, make, batches) == {}
