@@ -12,6 +12,7 @@ from composer.limits import MOST_PROBLEMS
 Scalar = str | int | float | bool | None
 Default = TypeVar("Default")
 
+
 @dataclass(frozen=True)
 class Leaf:
     """A scalar. `text` is what was written (without quotes), `value` what it means; keys are always text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -37,7 +38,8 @@ def blame(lines: Sequence[str], at: int) -> Blame | None:
         return None
     above = codes[before].strip()
     if not _has_colon(above) and not above.startswith("- "):
-        return _say(codes, before, f"'{_short(above)}' has no ':'", "a line reads `name: value`, or `name:` above others")
+        remedy = "a line reads `name: value`, or `name:` above others"
+        return _say(codes, before, f"'{_short(above)}' has no ':'", remedy)
     mine, theirs = _indent(codes[at]), _indent(codes[before])
     if mine > theirs:
         return _deeper(codes, before, at)
@@ -114,7 +116,7 @@ def _has_colon(text: str) -> bool:
 def _step(codes: Sequence[str]) -> int:
     """By how much this file indents."""
     indents = [_indent(code) for code in codes if code.strip()]
-    steps = Counter(b - a for a, b in zip(indents, indents[1:], strict=False) if b > a)
+    steps = Counter(b - a for a, b in itertools.pairwise(indents) if b > a)
     return steps.most_common(1)[0][0] if steps else 2
 
 

@@ -20,6 +20,7 @@ SMALL = {"size": 32, "depth": 5, "layers": 2, "blocks": 1, "pool": 3, "scales": 
 TELLING = {"norm": "batch", "judge_norm": "batch", "dropout": 0.3, "batch": 2}
 
 
+@pytest.mark.filterwarnings("ignore:.*random weights")
 @pytest.mark.parametrize("name", sorted(bundled_graphs()))
 def test_is_trained_as_the_rules_say(name: str) -> None:
     params = composer.check(name).graph.params

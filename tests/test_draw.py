@@ -240,8 +240,10 @@ def test_an_unknown_network() -> None:
 def test_any_text_is_drawn(words: list[str]) -> None:
     tail, head, detail, about, phase, note = words
     boxes = (
-        Box("n0", "input", tail, detail, tip=about), Box("n1", "network", head, detail, phases=(0,), tip=tail),
-        Box("n2", "value", note, detail), Box("n3", "function", "x" + tail),
+        Box("n0", "input", tail, detail, tip=about),
+        Box("n1", "network", head, detail, phases=(0,), tip=tail),
+        Box("n2", "value", note, detail),
+        Box("n3", "function", "x" + tail),
         Box("n4", "term", head, about, phases=(0,)),
     )
     chain = tuple(Arrow(f"n{i}", f"n{i + 1}", (0,) * (i > 0)) for i in range(4))

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 from edits import Edit, edit, sources
 from fuzzing import run, well_placed
-from hostile import HOSTILE
+from hostile import HOSTILE, graph
 
 import composer
 from composer.cli import main
 from composer.limits import MOST_PROBLEMS
 
+EDITS = 5000 if os.environ.get("COMPOSER_PROFILE") == "thorough" else 300
 CONFIRMED = 0.05  # share of the edits whose blocks are run too, without data
 
 
@@ -33,15 +35,14 @@ def test_the_graphs_that_are_edited_are_valid(name: str) -> None:
             composer.check(f"{name}.yaml", text=sources()[name], preset=preset)
 
 
-def test_an_edited_graph_is_valid_or_refused_where_it_was_edited(thorough: bool) -> None:
-    count = 5000 if thorough else 300
-    outcomes = [run(edit(seed), random.Random(seed).random() < CONFIRMED) for seed in range(count)]
+def test_an_edited_graph_is_valid_or_refused_where_it_was_edited() -> None:
+    outcomes = [run(edit(seed), random.Random(seed).random() < CONFIRMED) for seed in range(EDITS)]
     bad = [str(outcome) for outcome in outcomes if not outcome.fine]
     assert not bad, "\n".join(bad[:5])
     said = [outcome for outcome in outcomes if outcome.problems and outcome.edit.line]
     misplaced = [str(outcome) for outcome in said if not well_placed(outcome)]
-    print(f"{len(said)} of {count} edits of one line are refused, {len(misplaced)} of them elsewhere")
-    assert len(said) > count / 3 and len(misplaced) <= 0.1 * len(said), "\n".join(misplaced[:5])
+    print(f"{len(said)} of {EDITS} edits of one line are refused, {len(misplaced)} of them elsewhere")
+    assert len(said) > EDITS / 3 and len(misplaced) <= 0.1 * len(said), "\n".join(misplaced[:5])
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -59,15 +60,12 @@ def test_a_hostile_graph_is_valid_or_refused_at_once(name: str) -> None:
     [
         ("H: {block: residual_stack, blocks: 1000000}", "l1(H(a), b)", "has more than 5000 layers"),
         ("H: {block: style_encoder, down: 100000}", "mean_square(H(a))", "has more than 5000 layers"),
-        ("H: {chain: ['repeat(3000, conv(3))']}", "l1(H(a), b)", "has more than 5000 layers"),
+        ("H: {chain: ['repeat(900, residual())']}", "l1(H(a), b)", "has more than 5000 layers"),
         ("H: {block: unet, depth: 2, width: 1000000}", "l1(H(a), b)", "has more than 2,147,483,648 weights"),
         ("H: {chain: ['conv(3, kernel=1000001)']}", "l1(H(a), b)", "has more than 2,147,483,648 weights"),
-        ("H: {chain: ['conv(3)']}", "l1(H(history(a, size=10000000)), b)", "'history' needs a name of its own"),
     ],
 )
 def test_a_network_beyond_all_measure_is_not_built(network: str, use: str, words: str) -> None:
-    from hostile import graph
-
     outcome = run(Edit(0, "large", "large", graph(networks=network, terms=f"t: {use}"), None), confirm=True)
     assert outcome.fine and words in str(outcome.problems[0]), str(outcome)
 
@@ -80,7 +78,7 @@ def test_a_network_beyond_all_measure_is_not_built(network: str, use: str, words
         (b"extends: bad.yaml\n", "bad.yaml:1:10: a graph that extends itself: "),
         (b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "bad.yaml:1:4: the anchor &a"),
         (b"a: " + b"[" * 100_000, "more than 32 levels of nesting"),
-        (b"a: " + b"{" * 100_000, "more than 32 levels of nesting"),
+        (b"a: " + b"{a: " * 50_000, "more than 32 levels of nesting"),
         (b"#" * 300_000, "is larger than 250 kB"),
         (b"\n".join(b"k%d: 1" % i for i in range(20_000)), "more than 10000 entries"),
         (b"", "bad.yaml:1:1: the file is empty"),

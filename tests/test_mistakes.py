@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import composer
+from composer.block import catalogue
 from composer.errors import ComposeError
 from composer.limits import MOST_PROBLEMS
 
@@ -90,7 +91,7 @@ def test_there_are_forty_mistakes_and_each_message_has_a_remedy() -> None:
 
 
 def refused(folder: Path, text: str = "", **files: str) -> list[str]:
-    """What is said of a graph `mine.yaml` among other files; without a text it is the right one with blocks of its own."""
+    """What is said of a graph `mine.yaml` among other files; without a text: the right one, with a file of blocks."""
     for name, content in files.items():
         (folder / name.replace("_py", ".py").replace("_yaml", ".yaml")).write_text(content, encoding="utf-8")
     path = folder / "mine.yaml"
@@ -112,8 +113,9 @@ def refused(folder: Path, text: str = "", **files: str) -> list[str]:
             "own.py line 2: ValueError: signature 'image[b c h w' has no '->'",
         ),
         (
-            "from composer import block\n@block('x[...] -> x[...]', name='relu')\ndef f(x):\n    return x\n",
-            "own.py line 2: block 'relu' of composer_user_blocks_own is already registered by composer.blocks.elementwise",
+            "from composer import block\n@block('x[...] -> x[...]', name='tanh')\ndef f(x):\n    return x\n",
+            "own.py line 2: block 'tanh' of composer_user_blocks_own is already registered by "
+            "composer.blocks.elementwise",
         ),
     ],
 )
@@ -140,7 +142,10 @@ def test_blocks_of_a_base_are_found_beside_the_base(tmp_path: Path) -> None:
     text = text.replace("copy[d]: W(x[d])", "copy[d]: a_block_of_the_base(W(x[d]))")
     (folder / "base.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "mine.yaml").write_text("extends: base/base.yaml\nname: other\n", encoding="utf-8")
-    assert composer.check(tmp_path / "mine.yaml").graph.block_files == (str(folder / "own.py"),)
+    try:
+        assert composer.check(tmp_path / "mine.yaml").graph.block_files == (str(folder / "own.py"),)
+    finally:
+        dict.pop(catalogue(), "a_block_of_the_base")  # type: ignore[arg-type]
 
 
 HYBRID = "extends: base.yaml\nname: other\n"
@@ -149,20 +154,53 @@ HYBRID = "extends: base.yaml\nname: other\n"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("extends: mine.yaml\n", "mine.yaml:1:10: a graph that extends itself: mine.yaml -> mine.yaml; extend another graph"),
+        (
+            "extends: mine.yaml\n",
+            "mine.yaml:1:10: a graph that extends itself: mine.yaml -> mine.yaml; extend another graph",
+        ),
         ("extends: bsae.yaml\n", "mine.yaml:1:10: there is no file 'bsae.yaml' to extend, and no such bundled graph; "),
-        (HYBRID + "values: {x: 1}\n", "mine.yaml:3:1: 'values' beside 'extends'; write what differs under change: or add:, as `values.NAME: ...`"),
-        ("extend: base.yaml\nchange: {params.size: 3}\n", "mine.yaml:1:1: unknown section 'extend'; did you mean 'extends'?"),
-        ("name: other\nchange: {params.size: 3}\n", "mine.yaml:2:1: 'change' without 'extends'; name the graph to change: `extends: FILE`; options of this graph itself are variants"),
-        (HYBRID + "change: {params.sise: 3}\n", "mine.yaml:3:10: change: there is no 'params.sise'; did you mean 'params.size'?"),
-        (HYBRID + "change:\n  values.fake: G(x)\n", "mine.yaml:4:3: change: there is no 'values.fake'; did you mean 'values.fake[s,t]'?"),
-        (HYBRID + "add: {params.size: 3}\n", "mine.yaml:3:7: add: 'params.size' is there already; write it under change: (it stands on line 4 of base.yaml)"),
-        (HYBRID + "drop: [phases.translate.cycle]\n", "mine.yaml:3:8: drop: there is no 'phases.translate.cycle'; did you mean 'phases.translate.minimize.cycle'?"),
-        (HYBRID + "drop: [networks.W]\n", "base.yaml:35:12: unknown block or network 'W'; networks here: G, D, E; `composer blocks` lists the blocks"),
+        (
+            HYBRID + "values: {x: 1}\n",
+            "mine.yaml:3:1: 'values' beside 'extends'; write what differs under change: or add:, as `values.NAME: ...`",
+        ),
+        (
+            "extend: base.yaml\nchange: {params.size: 3}\n",
+            "mine.yaml:1:1: unknown section 'extend'; did you mean 'extends'?",
+        ),
+        (
+            "name: other\nchange: {params.size: 3}\n",
+            "mine.yaml:2:1: 'change' without 'extends'; name the graph to change: `extends: FILE`; "
+            "options of this graph itself are variants",
+        ),
+        (
+            HYBRID + "change: {params.sise: 3}\n",
+            "mine.yaml:3:10: change: there is no 'params.sise'; did you mean 'params.size'?",
+        ),
+        (
+            HYBRID + "change:\n  values.fake: G(x)\n",
+            "mine.yaml:4:3: change: there is no 'values.fake'; did you mean 'values.fake[s,t]'?",
+        ),
+        (
+            HYBRID + "add: {params.size: 3}\n",
+            "mine.yaml:3:7: add: 'params.size' is there already; "
+            "write it under change: (it stands on line 4 of base.yaml)",
+        ),
+        (
+            HYBRID + "drop: [phases.translate.cycle]\n",
+            "mine.yaml:3:8: drop: there is no 'phases.translate.cycle'; "
+            "did you mean 'phases.translate.minimize.cycle'?",
+        ),
+        (
+            HYBRID + "drop: [networks.W]\n",
+            "base.yaml:35:12: unknown block or network 'W'; networks here: G, D, E; `composer blocks` lists the blocks",
+        ),
         (HYBRID + "with: [leest]\n", "mine.yaml:3:8: unknown variant 'leest'; did you mean 'least'?"),
-        (HYBRID + "with: least\n", "mine.yaml:3:7: with: expected a list of texts, found the text 'least'; write a list: [least]"),
+        (
+            HYBRID + "with: least\n",
+            "mine.yaml:3:7: with: expected a list of texts, found the text 'least'; write a list: [least]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_in_a_hybrid_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str) -> None:
     monkeypatch.chdir(tmp_path)
     assert refused(tmp_path, text, base_yaml=RIGHT)[0].startswith(words)

@@ -78,7 +78,11 @@ WORDS = [
         "my-width: 64",
         "params: 'my-width' is not a name (letters, digits and _) or an indexed name such as x[d]",
     ),
-    ("s,t: [[a, b], [b, a]]", "s,t: a", "index.s,t: expected values such as =taps or a list of values, found the text 'a'; write a list: [a]"),
+    (
+        "s,t: [[a, b], [b, a]]",
+        "s,t: a",
+        "index.s,t: expected values such as =taps or a list of values, found the text 'a'; write a list: [a]",
+    ),
     (
         "    a: image(3, 64, 64)\n",
         "    a: [image]\n",

@@ -51,18 +51,16 @@ def report(outcomes: list[Outcome]) -> int:
     bad = [o for o in outcomes if not o.fine]
     placed = [o for o in refused if o.edit.line]
     good = [o for o in placed if well_placed(o)]
-    print(
-        f"{len(outcomes)} edits: {len(refused)} refused, {len(outcomes) - len(refused) - len(bad)} valid, {len(bad)} bad"
-    )
+    valid = len(outcomes) - len(refused) - sum(bool(o.crash) for o in bad)
+    print(f"{len(outcomes)} edits: {len(refused)} refused, {valid} valid, {len(bad)} bad")
     print(f"place of the first problem right in {len(good)} of {len(placed)} ({len(good) / max(1, len(placed)):.1%})")
     for kind, count in sorted(Counter(o.edit.kind for o in placed).items()):
         right = sum(o.edit.kind == kind for o in good)
         print(f"  {kind:12} {right} of {count}")
     slow = max(outcomes, key=lambda o: o.seconds)
     large = max(outcomes, key=lambda o: o.megabytes)
-    print(
-        f"slowest {slow.seconds:.2f} s (edit {slow.edit.seed}), largest {large.megabytes:.0f} MB (edit {large.edit.seed})"
-    )
+    print(f"slowest {slow.seconds:.2f} s (edit {slow.edit.seed})")
+    print(f"largest {large.megabytes:.0f} MB (edit {large.edit.seed})")
     return 1 if bad else 0
 
 

@@ -40,8 +40,14 @@ def scene_dot(scene: Scene) -> str:
     graph = Digraph("picture")
     wide = length(scene)
     graph.attr(
-        rankdir="LR" if wide <= WIDEST else "TB", ranksep=f"{RANKS}", nodesep=f"{NODES}", pad="0.1", bgcolor="white",
-        fontname=FONT, fontsize=f"{SMALL:g}", labelloc="b",
+        rankdir="LR" if wide <= WIDEST else "TB",
+        ranksep=f"{RANKS}",
+        nodesep=f"{NODES}",
+        pad="0.1",
+        bgcolor="white",
+        fontname=FONT,
+        fontsize=f"{SMALL:g}",
+        labelloc="b",
         label=f"<{legend(scene, max(NARROWEST, wide) if wide <= WIDEST else NARROWEST)}>",
     )
     graph.attr("node", fontname=FONT, fontsize=f"{TEXT:g}", color=INK, fontcolor=INK, height="0", width="0")
@@ -103,27 +109,59 @@ def _node(box: Box) -> dict[str, str]:
         case "network":
             return _network(box)
         case "layer":
-            return {"label": stacked(font(box.title, size=TEXT, bold=True), *_details(box)), "shape": "box",
-                    "style": "filled", "fillcolor": PALE, "penwidth": "0.8", "margin": "0.06,0.03"}
+            return {
+                "label": stacked(font(box.title, size=TEXT, bold=True), *_details(box)),
+                "shape": "box",
+                "style": "filled",
+                "fillcolor": PALE,
+                "penwidth": "0.8",
+                "margin": "0.06,0.03",
+            }
         case "input" | "copy":
             label = stacked(font(box.title, size=TEXT, italic=True), *_details(box))
-            return {"label": label, "shape": "box", "style": "rounded,filled", "fillcolor": PALE, "margin": "0.06,0.03",
-                    "penwidth": "0.8"}
+            return {
+                "label": label,
+                "shape": "box",
+                "style": "rounded,filled",
+                "fillcolor": PALE,
+                "margin": "0.06,0.03",
+                "penwidth": "0.8",
+            }
         case "draw":
             label = stacked(font(box.title, italic=True), *_details(box))
             return {"label": label, "shape": "ellipse", "style": "dotted", "margin": "0.01,0.01"}
         case "function":
             if len(box.title) <= 2:
-                return {"label": stacked(font(box.title, size=TEXT)), "shape": "circle", "color": GREY, "margin": "0",
-                        "fixedsize": "true", "width": "0.17", "height": "0.17", "penwidth": "0.8"}
-            return {"label": stacked(font(box.title, colour=GREY)), "shape": "box", "style": "rounded", "color": GREY,
-                    "penwidth": "0.7", "margin": "0.05,0.02"}
+                return {
+                    "label": stacked(font(box.title, size=TEXT)),
+                    "shape": "circle",
+                    "color": GREY,
+                    "margin": "0",
+                    "fixedsize": "true",
+                    "width": "0.17",
+                    "height": "0.17",
+                    "penwidth": "0.8",
+                }
+            return {
+                "label": stacked(font(box.title, colour=GREY)),
+                "shape": "box",
+                "style": "rounded",
+                "color": GREY,
+                "penwidth": "0.7",
+                "margin": "0.05,0.02",
+            }
         case "term":
             colour = phase_colour(box.phases[0])
             ink = ink_on(colour)
             label = stacked(font(box.title, size=TEXT, bold=True, colour=ink), font(box.detail, colour=ink))
-            return {"label": label, "shape": "box", "style": "rounded,filled", "fillcolor": colour, "color": colour,
-                    "margin": "0.08,0.03"}
+            return {
+                "label": label,
+                "shape": "box",
+                "style": "rounded,filled",
+                "fillcolor": colour,
+                "color": colour,
+                "margin": "0.08,0.03",
+            }
     size = SMALL if box.kind == "note" else TEXT
     label = stacked(font(box.title, size=size, italic=True), *_details(box))
     return {"label": label, "shape": "plaintext", "margin": "0.04,0.02"}

@@ -73,7 +73,10 @@ class Names:
         label = self.phases.label(phase.name)
         base = split_name(term.name)[0]
         names = [
-            t.name for p in self.graph.phases if self.phases.label(p.name) == label for t in p.terms
+            t.name
+            for p in self.graph.phases
+            if self.phases.label(p.name) == label
+            for t in p.terms
             if t.place == term.place and split_name(t.name)[0] == base
         ]
         apart = frozenset({base} if self.expand else ())

@@ -99,7 +99,8 @@ class Naming:
             written: list[str] = []
             for position, wanted in enumerate(family.variables):
                 fitting = [
-                    variable for column, variable in enumerate(variables)
+                    variable
+                    for column, variable in enumerate(variables)
                     if all(split_name(name)[1][position] == context.keys[member][column] for member, name in names)
                 ]
                 written += [wanted if wanted in fitting else fitting[0]] if fitting else []

@@ -93,8 +93,13 @@ class _Pictured:
                 marks |= {"frozen"} if all(self.graph.networks[n].frozen for n in names) else set()
                 phases = [i for i, p in enumerate(self.phase_updates()) if any(n in p for n in names)]
                 return Box(
-                    number, "network", title, counts_text(fresh, self.counts), phases=tuple(phases),
-                    marks=frozenset(marks), tip=first.text,
+                    number,
+                    "network",
+                    title,
+                    counts_text(fresh, self.counts),
+                    phases=tuple(phases),
+                    marks=frozenset(marks),
+                    tip=first.text,
                 )
             case "term":
                 label = " | ".join(list(piece.texts)[:2])

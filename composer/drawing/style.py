@@ -63,7 +63,7 @@ def stacked(*lines: str, padding: int = 0) -> str:
     """An HTML-like label with these pieces below each other; cells keep descenders out of the next line."""
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines if line)
     around = f'BORDER="0" CELLSPACING="0" CELLPADDING="{padding}"'
-    return f'<<TABLE {around}>{rows or "<TR><TD></TD></TR>"}</TABLE>>'
+    return f"<<TABLE {around}>{rows or '<TR><TD></TD></TR>'}</TABLE>>"
 
 
 def escaped(text: str) -> str:

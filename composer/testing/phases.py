@@ -15,7 +15,7 @@ MODES = ("least_squares", "bce", "hinge", "wasserstein")
 def add_phases(world: World) -> dict[str, Any]:
     """One to four phases: some players of a game, some at random."""
     found: dict[str, Any] = {}
-    if world.maybe(2):
+    if world.number(0, 2):
         for phase in _game(world):
             found[f"p{len(found) + 1}"] = phase
     nets = [n for n in world.networks if n.trained]
@@ -50,7 +50,7 @@ def _game(world: World) -> list[dict[str, Any]]:
         noise = _defined(world, context, Formed(f"normal_like({made.text})", made.kind), "draw")
         made = made.over(f"{made.text} + {noise}")
     seen = made
-    if world.maybe(4) and made.kind.is_map:  # a pool between the players
+    if world.maybe(3) and made.kind.is_map:  # a pool between the players
         seen = made.constant(_defined(world, context, made.constant(f"history({made.text}, size=2)"), "state"))
     score, pooled = called(world, context, judge, [made]), called(world, context, judge, [seen])
     if world.maybe(3) and score.kind.is_real:
@@ -107,6 +107,7 @@ def _condition(world: World) -> dict[str, Any]:
             {"step": "=iteration % 2 == 0"},
             {"repeat": 2},
             {"repeat": 2, "batch": "new"},
+            {"repeat": 3, "batch": "new"},
             {"from": 1},
             {"until": 3},
         ]
