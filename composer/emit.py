@@ -6,6 +6,7 @@ are the networks, the functions of the blocks they call and a few helpers (see `
 
 from __future__ import annotations
 
+import json
 import keyword
 import linecache
 import re
@@ -164,6 +165,7 @@ class _Emitter:
         text = ""
         for indent, words, comment in self.lines:
             written = "    " * indent + words
+            comment = printable(comment)
             text += (f"{written:<{width}}  # {comment}" if comment else written).rstrip() + "\n"
         self.code.text = text
         return self.code
@@ -227,14 +229,14 @@ class _Emitter:
         if one.number in self.plan.kept:
             self.lines.append((indent, f'keep["{name}"] = {name}', ""))
         if node in self.watched:
-            self.lines.append((indent, f'keep["watched {self.watched[node]}"] = stop({name})', ""))
+            self.lines.append((indent, f"keep[{quoted('watched ' + self.watched[node])}] = stop({name})", ""))
 
     def right_side(self, one: Evaluation) -> str:
         node = one.node
         args = [self.reference(a, one) for a in one.args]
         match node.op:
             case "input":
-                return f'batch["{node.target}"]'
+                return f"batch[{quoted(node.target)}]"
             case "clock":
                 return node.target
             case "stop":
@@ -254,13 +256,13 @@ class _Emitter:
                 settings = self.settings(one)
                 if not args and parse_signature(look_up(node.target).signature).inputs:
                     args = ["rows_of(batch)"]
-                return f'draw("{node.name}", {function}{_more(args)}{_more(settings)})'
+                return f"draw({quoted(node.name)}, {function}{_more(args)}{_more(settings)})"
             case "state":
-                return f'state("{node.name}"{_more(args)}{_more(self.settings(one))})'
+                return f"state({quoted(node.name)}{_more(args)}{_more(self.settings(one))})"
             case "collect":
-                return f'collect("{node.name}"{_more(args)})'
+                return f"collect({quoted(node.name)}{_more(args)})"
             case "collected":
-                return f'collected("{node.target}")'
+                return f"collected({quoted(node.target)})"
         function = self.function(node.target)
         return f"{function}({', '.join([*args, *self.settings(one)])})"
 
@@ -316,6 +318,16 @@ class _Emitter:
             self.lines.append((1, f'del keep["{self.names[leaf]}_leaf"]', ""))
         if released or leaves:
             self.lines.append((1, "return terms", ""))
+
+
+def printable(text: str) -> str:
+    """`text` on one line: a comment of emitted code must end where the line ends."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def quoted(name: str) -> str:
+    """A name as a text of Python."""
+    return json.dumps(name)
 
 
 def _more(items: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,8 @@ def _rows(item: Item, width: int, constant: Callable[[Expression], Any]) -> tupl
             shown = ", ".join(map(str, values))
             raise ComposeError(f"this index has {wanted}, found {shown}", item.place, remedy)
         for value in values:
-            if isinstance(value, bool) or not isinstance(value, (str, int)):
+            text = isinstance(value, str) and re.fullmatch(r"\w[\w .-]*", value)
+            if isinstance(value, bool) or not (text or isinstance(value, int)):
                 raise ComposeError(f"'{value}' is no value of an index", item.place, "use names or whole numbers")
         rows.append(values)
     if len(set(rows)) != len(rows):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from composer.block import look_up
 from composer.building import build_block
-from composer.emit import identifier
+from composer.emit import identifier, printable
 from composer.errors import ComposeError
 from composer.nodes import Node, Wiring, reachable, tapped
 from composer.runtime import block_function
@@ -131,7 +131,7 @@ def _source(wiring: Wiring, outputs: Sequence[Node]) -> tuple[str, dict[str, str
                     node.place,
                     "networks are made of layers and functions",
                 )
-        lines.append(f"    {names[node]} = {text}  # {node.place.file}:{node.place.line}")
+        lines.append(f"    {names[node]} = {text}  # {printable(node.place.file)}:{node.place.line}")
     given = ", ".join(names[n] for n in outputs)
     head = f"def forward(layers, {', '.join(f'x{i}' for i in range(len(wiring.inputs)))}):"
     return "\n".join([head, *lines, f"    return {given}", ""]), functions

@@ -117,7 +117,7 @@ def test_check_takes_the_changes_that_run_takes(tiny, capsys):
     graph, _ = tiny
     assert main(["check", graph, "--preset", "small", "--set", "params.width=3", "--set", "lr=1e-3"]) == 0
     assert main(["check", graph, "--set", "size=7"]) == 2
-    assert "got [b 3 8 8] and image[b 3 7 7]" in capsys.readouterr().err
+    assert "[b 3 8 8] and image[b 3 7 7]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,10 @@ def batch_for(program: composer.program.Program, rows: int) -> dict[str, Tensor]
     return {f.name: (torch.rand(rows, *f.args, generator=generator) * 2 - 1).to(program.device) for f in fields}
 
 
-def paired_ratio(left: Callable[[], None], right: Callable[[], None], pairs: int) -> float:
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def paired_ratio(left: Callable[[], None], right: Callable[[], None], pairs: int, clock: Callable[[], float]) -> float:
     """Median of time(left) / time(right) over interleaved pairs; who goes first alternates."""
     ratios = []
     for number in range(pairs):
@@ -41,11 +44,11 @@ def paired_ratio(left: Callable[[], None], right: Callable[[], None], pairs: int
         for side in ((left, right), (right, left))[number % 2]:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            start = time.perf_counter()
+            start = clock()
             side()
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            times[side] = time.perf_counter() - start
+            times[side] = clock() - start
         ratios.append(times[left] / times[right])
     return statistics.median(ratios)
 
@@ -53,12 +56,15 @@ def paired_ratio(left: Callable[[], None], right: Callable[[], None], pairs: int
 def overhead(arguments: argparse.Namespace) -> list[dict[str, object]]:
     """Compiled step against hand loop, and hand loop against its own copy."""
     rows = []
+    clock = CLOCKS[arguments.clock]
     for name, (graph, make) in SUBJECTS.items():
         for size in (None, 128):
             settings: dict[str, object] = {} if size is None else {"params.size": size, "params.load": size}
             if name == "paired" and size == 128:
                 settings["params.depth"] = 7
             settings |= {"params.dropout": 0}
+            if size is not None and name == "shared_latent":
+                settings["params.batch"] = 1
             program = composer.compile(graph, preset="demo", settings=settings, device=arguments.device)
             batch = batch_for(program, program.training.batch)
             twins = [make(copy.deepcopy(program.networks)) for _ in range(2)]
@@ -70,8 +76,8 @@ def overhead(arguments: argparse.Namespace) -> list[dict[str, object]]:
             for side in sides:
                 for _ in range(3):
                     side()
-            ours = [paired_ratio(sides[0], sides[1], arguments.pairs) for _ in range(arguments.repeats)]
-            same = [paired_ratio(sides[1], sides[2], arguments.pairs) for _ in range(arguments.repeats)]
+            ours = [paired_ratio(sides[0], sides[1], arguments.pairs, clock) for _ in range(arguments.repeats)]
+            same = [paired_ratio(sides[1], sides[2], arguments.pairs, clock) for _ in range(arguments.repeats)]
             row = {
                 "graph": graph,
                 "size": size or program.graph.params["size"],
@@ -129,6 +135,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: of this process, one thread")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json", default="")
     arguments = parser.parse_args()

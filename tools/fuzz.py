@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from edits import edit  # noqa: E402
+from edits import Edit, edit, sources  # noqa: E402
 from fuzzing import Outcome, run, well_placed  # noqa: E402
 
 import composer.graph  # noqa: E402
@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--confirm", type=float, default=0.0, help="share of valid graphs that are also run on meta")
     parser.add_argument("--show", choices=("bad", "misplaced", "valid", "refused"), default="bad")
     given = parser.parse_args()
+    run(Edit(0, "none", "pix2pix", sources()["pix2pix"], None), confirm=given.confirm > 0)  # imports take their time
     outcomes = []
     for seed in range(given.first, given.first + given.edits):
         outcome = run(edit(seed), random.Random(seed).random() < given.confirm)
