@@ -20,11 +20,22 @@ import torch
 from torch import Tensor
 
 import composer
+from composer.document import bundled_graphs
 
-SUBJECTS = {  # graph -> its twin by hand; the size at which the twin is compared is the demo's and 128
-    "paired": ("pix2pix", hand_loops.paired_step),
-    "shared_latent": ("unit", hand_loops.shared_latent_step),
+TWINS = {  # what the networks of a graph are called -> its twin by hand
+    frozenset({"G", "D"}): hand_loops.paired_step,
+    frozenset({"E", "G", "front", "shared_E", "shared_G", "trunk"}): hand_loops.shared_latent_step,
 }
+
+
+def twins() -> dict[str, Callable[..., hand_loops.Step]]:
+    """Bundled graphs that have a twin by hand."""
+    found = {}
+    for graph in bundled_graphs():
+        names = frozenset(name.partition("[")[0] for name in composer.check(graph, preset="demo").graph.networks)
+        if names in TWINS:
+            found[graph] = TWINS[names]
+    return found
 
 
 def batch_for(program: composer.program.Program, rows: int) -> dict[str, Tensor]:  # type: ignore[name-defined]
@@ -57,22 +68,23 @@ def overhead(arguments: argparse.Namespace) -> list[dict[str, object]]:
     """Compiled step against hand loop, and hand loop against its own copy."""
     rows = []
     clock = CLOCKS[arguments.clock]
-    for name, (graph, make) in SUBJECTS.items():
+    for graph, make in twins().items():
+        paired = make is hand_loops.paired_step
         for size in (None, 128):
             settings: dict[str, object] = {} if size is None else {"params.size": size, "params.load": size}
-            if name == "paired" and size == 128:
+            if paired and size == 128:
                 settings["params.depth"] = 7
-            settings |= {"params.dropout": 0}
-            if size is not None and name == "shared_latent":
+            settings["params.dropout"] = 0
+            if size is not None and not paired:
                 settings["params.batch"] = 1
             program = composer.compile(graph, preset="demo", settings=settings, device=arguments.device)
             batch = batch_for(program, program.training.batch)
-            twins = [make(copy.deepcopy(program.networks)) for _ in range(2)]
+            by_hand = [make(copy.deepcopy(program.networks)) for _ in range(2)]
 
             def compiled(program: object = program, batch: Mapping[str, Tensor] = batch) -> None:
                 program.step(batch)  # type: ignore[attr-defined]
 
-            sides = [compiled, lambda t=twins[0], b=batch: t(b), lambda t=twins[1], b=batch: t(b)]
+            sides = [compiled, lambda t=by_hand[0], b=batch: t(b), lambda t=by_hand[1], b=batch: t(b)]
             for side in sides:
                 for _ in range(3):
                     side()
@@ -95,7 +107,8 @@ def overhead(arguments: argparse.Namespace) -> list[dict[str, object]]:
 def start(arguments: argparse.Namespace) -> list[dict[str, object]]:
     """Cold start of commands, and the time of each further file of a check."""
     rows: list[dict[str, object]] = []
-    for command in (["--help"], ["check", "unit"], ["check", "unit", "pix2pix", "cyclegan", "unit_code", "supervised"]):
+    graphs = list(bundled_graphs())
+    for command in (["--help"], ["check", graphs[0]], ["check", *graphs]):
         times = []
         for _ in range(arguments.repeats):
             begin = time.perf_counter()
@@ -116,9 +129,10 @@ def memory(arguments: argparse.Namespace) -> list[dict[str, object]]:
     """Resident memory over many iterations of a small program: it must stay flat."""
     import resource
 
-    program = composer.compile(
-        "cyclegan", preset="demo", settings={"params.size": 32, "params.load": 32, "params.width": 4}
-    )
+    small = {"params.size": 32, "params.load": 32, "params.width": 4}
+    checked = {graph: composer.check(graph, preset="demo").graph for graph in bundled_graphs()}
+    pooled = next(name for name, graph in checked.items() if any(node.op == "state" for node in graph.values.values()))
+    program = composer.compile(pooled, preset="demo", settings=small)
     batch = batch_for(program, 1)
     rows = []
     for number in range(2001):
