@@ -24,7 +24,9 @@ from composer.document import bundled_graphs
 
 TWINS = {  # what the networks of a graph are called -> its twin by hand
     frozenset({"G", "D"}): hand_loops.paired_step,
-    frozenset({"E", "G", "front", "shared_E", "shared_G", "trunk"}): hand_loops.shared_latent_step,
+    frozenset(
+        {*(f"{n}[{d}]" for n in ("E", "G", "front") for d in "ab"), "shared_E", "shared_G", "trunk"}
+    ): hand_loops.shared_latent_step,
 }
 
 
@@ -32,7 +34,7 @@ def twins() -> dict[str, Callable[..., hand_loops.Step]]:
     """Bundled graphs that have a twin by hand."""
     found = {}
     for graph in bundled_graphs():
-        names = frozenset(name.partition("[")[0] for name in composer.check(graph, preset="demo").graph.networks)
+        names = frozenset(composer.check(graph, preset="demo").graph.networks)
         if names in TWINS:
             found[graph] = TWINS[names]
     return found
