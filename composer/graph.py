@@ -13,6 +13,7 @@ from composer.elaborate import Broken, Elaborator, Table, Value
 from composer.errors import ComposeError, Place, Problem, nearest
 from composer.expression import Expression
 from composer.fields import Field, Stream
+from composer.groups import read_groups
 from composer.index import Binding, Indices
 from composer.inputs import read_inputs
 from composer.limits import Enough, Noted
@@ -24,7 +25,7 @@ from composer.passes import declare_collected, read_passes
 from composer.phases import read_phases
 from composer.prune import lint, prune
 from composer.reading import Definition, entries, expand_section, expression_of, families, is_expression
-from composer.settings import read_averages, read_groups, read_show, read_training, read_translations
+from composer.settings import read_averages, read_show, read_training, read_translations
 from composer.unknown import unknown_value
 
 CIRCLE = "values are computed from inputs: one of these must not need the others"

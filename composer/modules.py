@@ -35,6 +35,9 @@ def build_networks(shaped: Shaped, seed: int, device: torch.device, dtype: torch
             initialize(module, _rule(network), generator)
         except ComposeError as error:
             raise ComposeError(error.fact, network.place, error.remedy) from None
+        except (TypeError, ValueError, RuntimeError) as error:
+            fact = f"the weights of network '{name}' cannot start as '{_rule(network)}': {error}"
+            raise ComposeError(fact, network.place, "write init: normal(0.02)") from None
         if network.weights:
             load_weights(module, network)
         name_places(module)

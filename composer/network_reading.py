@@ -70,6 +70,10 @@ def read_network(builder: Builder, definition: Definition) -> Network:
         text = builder.evaluated(init_item, bound)
         name, args, settings = read_call(str(text), init_item.place, lambda tree: builder.constant(tree, bound))
         init = Call(name, args, settings)
+        for value in args:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+                fact = f"'{init}' starts weights with {value!r}"
+                raise ComposeError(fact, init_item.place, "write a number from 0, as in normal(0.02)")
     block, settings, wiring = "", {}, None
     if body.get("block") is not None:
         block = str(builder.evaluated(body.get("block"), bound))

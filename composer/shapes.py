@@ -54,7 +54,8 @@ def infer(graph: Graph) -> Shaped:
         found.add(node)
     for phase in graph.phases:
         for term in phase.terms:
-            found.check_loss(term.loss, term.place, term.name)
+            found.check_loss(term.loss, term.place, f"term '{term.name}'")
+            found.check_loss(term.weight, term.place, f"the weight of term '{term.name}'")
     for node in found.types:
         if node.op == "grad" and not leads(*node.args):
             fact = f"'{graph.name_of(node.args[0])}' does not depend on '{graph.name_of(node.args[1])}'"
@@ -150,11 +151,12 @@ class Inference:
                 raise Mismatch(f"{size} rows with a batch of {batch}", remedy="choose a larger training.batch")
 
     def check_loss(self, node: Node, place: Place, name: str) -> None:
+        """Refuse what is no number where one is minimised, or weighs."""
         found = self.types[node]
         if node in self.failed or (isinstance(found, Tensor) and found.dims in (None, ())):
             return
         self.problems.append(
-            Problem(f"term '{name}' is {found}, a loss is one number", place, "reduce it: mean(...), or l1(x, y)")
+            Problem(f"{name} is {found}, not one number", place, "a loss gives one: l1(x, y), mean_square(x)")
         )
 
     def type_of(self, node: Node) -> Type:

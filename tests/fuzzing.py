@@ -27,6 +27,7 @@ class Outcome:
     crash: str
     seconds: float
     megabytes: float
+    well_placed: bool  # the first problem stands on the edited line, or on one that uses what that line named
 
     @property
     def fine(self) -> bool:
@@ -63,12 +64,8 @@ def run(edit: Edit, confirm: bool = False) -> Outcome:
         crash = f"{type(error).__name__}: {error}"
     seconds = time.process_time() - started
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return Outcome(edit, problems, crash, seconds, grown)
-
-
-def well_placed(outcome: Outcome) -> bool:
-    """Whether the first problem stands on the edited line, or on one that uses what that line named."""
-    return any(_stands(outcome.edit, problem.place) for problem in outcome.problems[:1])
+    placed = any(_stands(edit, problem.place) for problem in problems[:1])  # now: the next edit has lines of its own
+    return Outcome(edit, problems, crash, seconds, grown, placed)
 
 
 def _stands(edit: Edit, place: Place | None) -> bool:

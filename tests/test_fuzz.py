@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from edits import Edit, edit, sources
-from fuzzing import run, well_placed
+from fuzzing import run
 from hostile import HOSTILE, graph
 
 import composer
@@ -40,7 +40,7 @@ def test_an_edited_graph_is_valid_or_refused_where_it_was_edited() -> None:
     bad = [str(outcome) for outcome in outcomes if not outcome.fine]
     assert not bad, "\n".join(bad[:5])
     said = [outcome for outcome in outcomes if outcome.problems and outcome.edit.line]
-    misplaced = [str(outcome) for outcome in said if not well_placed(outcome)]
+    misplaced = [str(outcome) for outcome in said if not outcome.well_placed]
     print(f"{len(said)} of {EDITS} edits of one line are refused, {len(misplaced)} of them elsewhere")
     assert len(said) > EDITS / 3 and len(misplaced) <= 0.1 * len(said), "\n".join(misplaced[:5])
 

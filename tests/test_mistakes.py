@@ -20,6 +20,7 @@ import pytest
 
 import composer
 from composer.block import catalogue
+from composer.cli import main
 from composer.errors import ComposeError
 from composer.limits import MOST_PROBLEMS
 
@@ -210,6 +211,26 @@ def test_problems_beyond_the_twentieth_are_not_said() -> None:
     lines = "".join(f"  y{n}: relu(nobody_{n})\n" for n in range(100))
     mistake = Mistake("many", "lifetime:\n", f"{lines}lifetime:\n", "", [])
     assert len(said(mistake)) == MOST_PROBLEMS
+
+
+def test_what_looks_like_an_oversight_is_said_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = RIGHT.replace("    update: G[s,t], E, W\n", "    update: G[s,t], E\n")
+    text = text.replace("  d: [a, b]\n", "  d: [a, b]\n  unused: [1, 2]\n")
+    text = text.replace("  copy[d]: W(x[d])\n", "  copy[d]: W(x[d])\n  other: tanh(E(x[a]))\n  dice: normal(3)\n")
+    Path("mine.yaml").write_text(text.replace("    update: D[d]\n", "    update: D[d], W\n"), encoding="utf-8")
+    assert main(["check", "mine.yaml"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mine.yaml")]
+    assert lines == [
+        "mine.yaml: ok (6 networks, 2 phases)",
+        "mine.yaml:10:3: warning: index 'unused' is not used; use it or drop it",
+        "mine.yaml:37:10: warning: value 'other' is not used; use it or drop it",
+        "mine.yaml:38:9: warning: draw 'dice' is not used; use it or drop it",
+        "mine.yaml:42:3: warning: no term of phase 'judge' reaches network 'W'; "
+        "add a term that uses it, or do not update it",
+    ]
 
 
 def _write() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 import torch
 from hypothesis import given, note
 
@@ -12,9 +15,10 @@ from composer.program import Program
 from composer.testing.batches import batch_for, batches_for
 from composer.testing.compare import differences, disagreements, train
 from composer.testing.interpreter import interpret
-from composer.testing.strategies import graphs
+from composer.testing.strategies import graphs, random_graph
 
 ITERATIONS = 5
+SEEDS = range(200) if os.environ.get("COMPOSER_PROFILE") == "thorough" else range(10)
 
 
 def compiled(text: str, **more: bool) -> Program:
@@ -29,6 +33,16 @@ def test_a_graph_runs_as_the_rules_say(text: str) -> None:
     meant = interpret(program, batches).trace()
     trace = train(program, batches)
     assert disagreements(trace, meant, lambda: compiled(text), batches) == {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_graphs_unlike_each_other_run_as_the_rules_say(seed: int) -> None:
+    """Hypothesis varies a few graphs; these have nothing in common."""
+    text = random_graph(seed)
+    program = compiled(text)
+    batches = batches_for(program, ITERATIONS)
+    meant = interpret(program, batches).trace()
+    assert disagreements(train(program, batches), meant, lambda: compiled(text), batches) == {}, text
 
 
 @given(graphs())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import subprocess
 import sys
@@ -379,3 +380,16 @@ def test_the_catalogue_is_sorted_and_whole():
     names = [entry["name"] for entry in entries]
     assert names == sorted(names) and len(names) == len(set(names)) > 50
     assert all(entry["module"].startswith("composer.blocks.") and entry["doc"] for entry in entries)
+
+
+def test_names_that_two_tables_hold_are_the_same():
+    from composer.blocks import initialize
+    from composer.groups import DEFAULT_RATES
+    from composer.network_form import STARTS
+    from composer.optimizers import KINDS
+    from composer.sections import OPTIMIZERS, optimizer_settings
+
+    assert set(OPTIMIZERS) == set(KINDS) == set(DEFAULT_RATES)
+    for name, kind in KINDS.items():
+        assert set(optimizer_settings(name)) <= set(inspect.signature(kind).parameters)
+    assert set(STARTS) == set(initialize._LAWS)

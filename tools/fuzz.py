@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from edits import Edit, edit, sources  # noqa: E402
-from fuzzing import Outcome, run, well_placed  # noqa: E402
+from fuzzing import Outcome, run  # noqa: E402
 
 import composer.graph  # noqa: E402
 import composer.shapes  # noqa: E402, F401
@@ -43,7 +43,7 @@ def _shown(outcome: Outcome, what: str) -> bool:
     if not outcome.fine:
         return True
     if what == "misplaced":
-        return bool(outcome.edit.line and outcome.problems and not well_placed(outcome))
+        return bool(outcome.edit.line and outcome.problems and not outcome.well_placed)
     return what == ("refused" if outcome.problems else "valid")
 
 
@@ -51,7 +51,7 @@ def report(outcomes: list[Outcome]) -> int:
     refused = [o for o in outcomes if o.problems]
     bad = [o for o in outcomes if not o.fine]
     placed = [o for o in refused if o.edit.line]
-    good = [o for o in placed if well_placed(o)]
+    good = [o for o in placed if o.well_placed]
     valid = len(outcomes) - len(refused) - sum(bool(o.crash) for o in bad)
     print(f"{len(outcomes)} edits: {len(refused)} refused, {valid} valid, {len(bad)} bad")
     print(f"place of the first problem right in {len(good)} of {len(placed)} ({len(good) / max(1, len(placed)):.1%})")

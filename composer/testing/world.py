@@ -1,7 +1,7 @@
 """What a random graph is made of: values with their kinds, references to them, expressions over them.
 
-A graph that is being built is a `World`. Every choice comes from `World.choose`, so hypothesis can shrink it; the
-first alternative is always the simplest.
+A graph that is being built is a `World`. Every choice is a whole number that `World.number` gives; the smaller the
+simpler, so that hypothesis can shrink a graph by its choices.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-
-from hypothesis import strategies as st
 
 T = TypeVar("T")
 PAIRS = (("a", "b"), ("b", "a"))
@@ -107,7 +105,7 @@ class Formed:
 class World:
     """A graph in the making."""
 
-    draw: Callable[[st.SearchStrategy[Any]], Any]
+    number: Callable[[int, int], int]  # a choice: from the first to the second, both included
     indexed: bool
     batch: int
     size: int
@@ -120,10 +118,7 @@ class World:
     pools: int = 0
 
     def choose(self, options: Sequence[T]) -> T:
-        return self.draw(st.sampled_from(list(options)))  # type: ignore[no-any-return]
-
-    def number(self, low: int, high: int) -> int:
-        return self.draw(st.integers(low, high))  # type: ignore[no-any-return]
+        return options[self.number(0, len(options) - 1)]
 
     def maybe(self, one_in: int = 2) -> bool:
         """Rarely true; false is the simpler one."""
