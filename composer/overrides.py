@@ -16,6 +16,7 @@ from composer.tree import Leaf, Mapping, Node, Problems, as_node, found_value, s
 from composer.yaml_reader import DEEPEST, read_yaml
 
 SET = "--set"  # the file that places of settings name
+LISTED = "`composer show GRAPH --stage document` lists what can be set"
 
 
 def apply_preset(draft: Draft, name: str, presets: dict[str, Mapping], problems: Problems) -> None:
@@ -99,7 +100,7 @@ def _set(draft: Draft, path: str, node: Node, place: Place, problems: Problems) 
     if "." not in path and isinstance(params, Draft):
         remedy = nearest(path, [*params, *(key for key in draft if not remedy.startswith("known"))])
     what = "param or path" if "." not in path else "path"
-    problems.add(f"there is no {what} '{shortened(path)}'", place, remedy)
+    problems.add(f"there is no {what} '{shortened(path)}'", place, remedy or LISTED)
 
 
 def _takes_options(kind: Kind | None, above: tuple[str, ...]) -> bool:
