@@ -111,7 +111,7 @@ LENGTHS = (
 COMMANDS = {
     "run": Command(
         "train a graph, or continue its training",
-        "composer run unit --data a=photos b=paintings --out runs/paint --resume",
+        "composer run method.yaml --data a=photos b=paintings --out runs/paint --resume",
         (
             GRAPH,
             *DATA,
@@ -152,7 +152,7 @@ COMMANDS = {
     ),
     "show": Command(
         "print what a graph becomes on its way to training",
-        "composer show unit --stage plan",
+        "composer show method.yaml --stage plan",
         (
             GRAPH,
             option(
@@ -166,7 +166,7 @@ COMMANDS = {
     ),
     "draw": Command(
         "draw a graph",
-        "composer draw unit -o unit.svg",
+        "composer draw method.yaml -o method.svg",
         (
             GRAPH,
             option(
@@ -185,7 +185,7 @@ COMMANDS = {
     "graphs": Command("list the bundled graphs", "composer graphs", ()),
     "translate": Command(
         "translate pictures with a trained run",
-        "composer translate runs/unit photos --out painted --as a2b",
+        "composer translate runs/paint photos --out painted --as a2b",
         (
             option("run", type=Path, metavar="RUN", help="the folder of a run"),
             option("images", type=Path, nargs="+", metavar="IMAGE", help="pictures, or folders of pictures"),
@@ -213,7 +213,7 @@ COMMANDS = {
     ),
     "verify-resume": Command(
         "prove that a stopped and continued run is the same run, bit for bit",
-        "composer verify-resume unit --iterations 3 3",
+        "composer verify-resume method.yaml --iterations 3 3",
         (
             GRAPH,
             *DATA,
@@ -253,7 +253,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="composer",
         description="Train image-to-image translation methods that are written as graph files.",
-        epilog="example: composer run unit --out runs/first",
+        epilog="example: composer run method.yaml --out runs/first",
         allow_abbrev=False,
     )
     parser.add_argument(

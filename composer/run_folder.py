@@ -102,7 +102,7 @@ def open_existing(path: Path) -> RunFolder:
     """The run in `path`, for commands that only read it."""
     folder = RunFolder(path)
     if not path.is_dir():
-        raise ComposeError(f"there is no folder '{path}'", remedy="name the folder of a run, e.g. runs/unit")
+        raise ComposeError(f"there is no folder '{path}'", remedy="name the folder of a run, e.g. runs/first")
     if not folder.holds_run or not folder.graph.is_file():
         raise ComposeError(f"'{path}' holds no run: no graph.yaml and environment.json in it")
     return folder

@@ -29,7 +29,8 @@ def main() -> int:
     parser.add_argument("--confirm", type=float, default=0.0, help="share of valid graphs that are also run on meta")
     parser.add_argument("--show", choices=("bad", "misplaced", "valid", "refused"), default="bad")
     given = parser.parse_args()
-    run(Edit(0, "none", "pix2pix", sources()["pix2pix"], None), confirm=given.confirm > 0)  # imports take their time
+    name, text = next(iter(sources().items()))
+    run(Edit(0, "none", name, text, None), confirm=given.confirm > 0)  # imports take their time
     outcomes = []
     for seed in range(given.first, given.first + given.edits):
         outcome = run(edit(seed), random.Random(seed).random() < given.confirm)
