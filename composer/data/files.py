@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from composer.data.decode import SUFFIXES, ImageInfo, Unreadable, decode, listed, probe, shown
-from composer.data.source import Array, Pixels
+from composer.data.maps import read_ids
+from composer.data.source import Array
 from composer.errors import ComposeError, Problem
 
 DECODE_BELOW = 32 * 2**20  # bytes of files that are decoded wholly before training; of more only the heads are read
@@ -47,9 +48,9 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """Where the pictures of one image field are: a file a row, or one of `parts` equal strips of it, from the left."""
+    """Where one field's pictures or maps are: a file a row, or one of `parts` equal strips of it, from the left."""
 
-    channels: int
+    channels: int  # 0 for maps
     paths: tuple[str, ...]
     part: int = 0
     parts: int = 1
@@ -57,29 +58,49 @@ class Column:
 
 @dataclass(frozen=True)
 class FileSource:
-    """The rows of one stream, read from files."""
+    """The rows of one stream, read from files. `values`: float32 [rows, count] of attributes and codes."""
 
     columns: Mapping[str, Column]
     labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     text: str = ""
+    values: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).paths)
 
     def row(self, index: int) -> dict[str, Array]:
         """Raises ComposeError when a file cannot be read."""
-        opened: dict[tuple[str, int], Pixels] = {}
+        opened: dict[tuple[str, int], Array] = {}
         row: dict[str, Array] = {}
         for name, column in self.columns.items():
             key = column.paths[index], column.channels
             if key not in opened:
                 try:
-                    opened[key] = decode(*key)[0]
+                    opened[key] = decode(*key)[0] if column.channels else read_ids(key[0])
                 except Unreadable as error:
                     raise _unreadable([(key[0], str(error))], 1) from None
-            row[name] = _strip(opened[key], column, key[0])
+            row[name] = _strip(opened[key], column, key[0]) if column.channels else opened[key]
         row.update({name: np.asarray(values[index], dtype=np.int64) for name, values in self.labels.items()})
+        row.update({name: values[index] for name, values in self.values.items()})
         return row
+
+    def labels_of(self, name: str) -> tuple[int, ...]:
+        """The label of every row."""
+        return self.labels[name]
+
+    def keys(self) -> list[str]:
+        """The file of each row: its name, with its folder."""
+        paths = map(Path, next(iter(self.columns.values())).paths)
+        return [f"{path.parent.name}/{path.stem}" for path in paths]
+
+    def part(self, rows: Sequence[int], text: str) -> FileSource:
+        """The same with these rows only."""
+        return FileSource(
+            {n: replace(c, paths=tuple(c.paths[i] for i in rows)) for n, c in self.columns.items()},
+            {n: tuple(labels[i] for i in rows) for n, labels in self.labels.items()},
+            text,
+            {n: values[list(rows)] for n, values in self.values.items()},
+        )
 
     def files(self, index: int) -> str:
         """The files of a row, for messages."""
@@ -95,10 +116,11 @@ class FileSource:
             for name, column in self.columns.items()
         }
         text = repr((sorted(columns.items()), sorted(self.labels.items())))
+        text += "".join(repr((n, hashlib.sha256(v.tobytes()).hexdigest())) for n, v in sorted(self.values.items()))
         return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
-def _strip(pixels: Pixels, column: Column, path: str) -> Pixels:
+def _strip(pixels: Array, column: Column, path: str) -> Array:
     width = pixels.shape[1] // column.parts
     if width == 0:
         raise _unreadable([(path, _too_narrow(column.parts))], 1)
@@ -109,46 +131,13 @@ def _too_narrow(parts: int) -> str:
     return f"too narrow for {parts} pictures side by side"
 
 
-def match_stems(columns: Mapping[str, Sequence[Path]], stream: str) -> tuple[dict[str, list[Path]], list[str]]:
-    """Rows of files with the same stem, one for each field, sorted; and notes on the files left out.
-
-    Raises ComposeError when no stem is in all folders, or a folder has two files of one stem.
-    """
-    by_stem = {name: _stems(paths) for name, paths in columns.items()}
-    common = sorted(set.intersection(*map(set, by_stem.values())))
-    if not common:
-        shown_stems = ", ".join(f"{name} has {listed(list(stems)[:3], 3)}" for name, stems in by_stem.items())
-        raise ComposeError(
-            f"'{stream}' needs pairs, and no file of {' and '.join(by_stem)} has the same name: {shown_stems}",
-            remedy="give the two pictures of a pair the same file name, or choose a graph for unpaired pictures",
-        )
-    notes, kept = [], set(common)
-    for name, stems in by_stem.items():
-        alone = [path.name for stem, path in stems.items() if stem not in kept]
-        if alone:
-            others = " and ".join(other for other in by_stem if other != name)
-            count = f"{len(alone)} of {len(stems)} files of {name} are left out"
-            notes.append(f"{count}, because {others} has none of that name: {listed(alone, 5)}")
-    return {name: [stems[stem] for stem in common] for name, stems in by_stem.items()}, notes
-
-
-def _stems(paths: Sequence[Path]) -> dict[str, Path]:
-    """Files by stem; the same letters may be encoded in two ways on different systems, so they are normalised."""
-    stems: dict[str, Path] = {}
-    for path in paths:
-        stem = unicodedata.normalize("NFC", path.stem)
-        if stem in stems:
-            fact = f"'{shown(path.parent)}' has both {shown(stems[stem].name)} and {shown(path.name)}"
-            raise ComposeError(fact, remedy="pairs are found by the name without suffix: keep one of the two")
-        stems[stem] = path
-    return stems
-
-
 def examine(sources: Iterable[FileSource]) -> list[Problem]:
-    """Read every file once, wholly when they are few, and say in one Problem which ones cannot be read."""
+    """Read every picture once, wholly when they are few, and say in one Problem which ones cannot be read."""
     parts: dict[str, int] = {}
     for source in sources:
         for column in source.columns.values():
+            if not column.channels:
+                continue  # maps are read by `composer.data.maps`
             parts.update((path, max(column.parts, parts.get(path, 1))) for path in column.paths)
     paths = sorted(parts)
     whole = sum(map(_size, paths)) <= DECODE_BELOW
