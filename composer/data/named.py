@@ -35,10 +35,15 @@ def read_named(items: Sequence[Item], streams: Sequence[Stream]) -> Named:
     tests: dict[str, Path] = {}
     tables: dict[str, Chosen] = {}
     python: dict[str, str] = {}
-    tabled = {column.name for item in items if (column := _table_field(item, streams))}
+    pairs: list[tuple[Item, Field]] = []
     for item in items:
         try:
-            column = _field(item.name, streams)
+            pairs += _with_fields([item], streams)
+        except ComposeError as error:
+            problems.extend(error.problems)
+    tabled = {c.name for item, c in pairs if c.kind in FROM_TABLES and not _is_folder(item.value)}
+    for item, column in pairs:
+        try:
             if column.name in given:
                 raise ComposeError(f"the folder of '{item.name}' is given twice", remedy="name each picture input once")
             given[column.name] = column
@@ -69,8 +74,7 @@ def read_named(items: Sequence[Item], streams: Sequence[Stream]) -> Named:
 def read_columns(items: Sequence[Item], streams: Sequence[Stream]) -> dict[str, list[str]]:
     """Columns of the table in a folder, by field: what `NAME=COLUMN,...` beside one DIR means."""
     asked: dict[str, list[str]] = {}
-    for item in items:
-        column = _field(item.name, streams)
+    for item, column in _with_fields(items, streams):
         if column.kind not in FROM_TABLES:
             raise ComposeError(
                 f"'{item}' stands beside one folder, and {column.name} is a picture",
@@ -84,22 +88,20 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _field(name: str, streams: Sequence[Stream]) -> Field:
-    """A field by its name, or by its kind where there is only one of that."""
+def _fields(name: str, streams: Sequence[Stream]) -> list[Field]:
+    """The field of that name, or all labels, attributes or codes where the name is one of these kinds."""
     try:
-        return find_field(name, streams)
+        return [find_field(name, streams)]
     except ComposeError:
-        if name in KINDS and len(alone := fields_of(streams, name)) == 1:
-            return alone[0]
+        found = fields_of(streams, name) if name in KINDS else []
+        if found and (name in FROM_TABLES or len(found) == 1):
+            return found
         raise
 
 
-def _table_field(item: Item, streams: Sequence[Stream]) -> Field | None:
-    try:
-        column = _field(item.name, streams)
-    except ComposeError:
-        return None
-    return column if column.kind in FROM_TABLES and not _is_folder(item.value) else None
+def _with_fields(items: Sequence[Item], streams: Sequence[Stream]) -> list[tuple[Item, Field]]:
+    """Each item with each field that it names."""
+    return [(item, column) for item in items for column in _fields(item.name, streams)]
 
 
 def _is_folder(value: str) -> bool:

@@ -119,7 +119,7 @@ class PythonSource:
                     names = listed(map(str, item), 12) or "nothing"
                     raise ComposeError(
                         f"a row of {self.name} has no '{column.name}': it has {names}",
-                        remedy=nearest(column.name, map(str, item)),
+                        remedy=f"give {column.kind} under this name",
                     )
             return found
         values = list(item) if isinstance(item, tuple | list) else [item]
