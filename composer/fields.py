@@ -70,6 +70,24 @@ def _one_of(meaning: str, *names: str) -> Option:
     return Option(meaning, "one of " + ", ".join(names), lambda value: isinstance(value, str) and value in names)
 
 
+BACKGROUNDS: Mapping[str, tuple[int, int, int]] = {
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+    "black": (0, 0, 0),
+}
+
+
+def _is_background(value: Any) -> bool:
+    if isinstance(value, str):
+        return value in BACKGROUNDS
+    return isinstance(value, list | tuple) and len(value) == 3 and all(_is_number(part, 0, 255) for part in value)
+
+
+def _are_levels(value: Any) -> bool:
+    is_pair = isinstance(value, list | tuple) and len(value) == 2 and all(_is_number(v, -1e30, 1e30) for v in value)
+    return is_pair and value[0] != value[1]
+
+
 FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 _PAIRING = _one_of("how the rows of this stream meet those of the others", "shuffled", "uniform")
 
@@ -89,6 +107,16 @@ KINDS: Mapping[str, Kind] = {
             ),
             "filter": _one_of("how pixels are interpolated", *FILTERS),
             "range": _one_of("numbers of black and white: -1 and 1, or 0 and 1", "signed", "unit"),
+            "background": Option(
+                "colour behind transparent pictures",
+                "one of " + ", ".join(BACKGROUNDS) + ", or [red, green, blue] from 0 to 255",
+                _is_background,
+            ),
+            "levels": Option(
+                "numbers of black and white in files deeper than 8 bits",
+                "two different numbers, [black, white]",
+                _are_levels,
+            ),
             "pairing": _PAIRING,
         },
         "a picture, float32 [b channels height width]",
@@ -144,9 +172,6 @@ def field_problems(column: Field) -> list[Problem]:
                 f"write {wanted} with whole numbers from 1",
             )
         )
-    elif column.kind == "image" and column.args[0] > 4:
-        fact = f"input '{column.name}' has {column.args[0]} channels"
-        found.append(Problem(fact, column.place, "image files have 1 to 4"))
     for name, value in column.options.items():
         option = kind.options.get(name)
         if option is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from composer.data.dataset import Dataset, bind
 from composer.data.decode import SUFFIXES, listed, shown
-from composer.data.files import Column, FileSource, examine, list_images, match_stems
+from composer.data.files import Column, FileSource, examine, list_images, match_stems, with_options
 from composer.data.layouts import (
     TEST,
     TRAIN,
@@ -62,7 +62,8 @@ def open_data(spec: Sequence[str], streams: Sequence[Stream], *, direction: str 
             held_out = _sources(test, streams, like=layout)[0]
         except ComposeError as error:
             notes.append(f"the test part is not used: {error.fact}")
-    problems = examine([*sources.values(), *(held_out or {}).values()])
+    read = [with_options(part, streams) for part in (sources, held_out or {})]
+    problems = examine(source for part in read for source in part.values())
     if problems:
         raise ComposeError.together(problems)
     return bind(streams, sources, seed=seed, notes=notes, held_out=held_out)
@@ -178,7 +179,7 @@ def _sources(
 
 
 def _images_in(folder: Path) -> list[Path]:
-    paths = list_images(folder)
+    paths = list_images(folder, recursive=True)
     if not paths:
         suffixes = " ".join(sorted(SUFFIXES))
         raise ComposeError(
@@ -207,7 +208,7 @@ def _by_domain(stream: Stream, folder: Path, names: Sequence[str], root: Path) -
             label.place,
             remedy=f"set the number of domains of the graph to {len(names)}" if names else "make a folder a domain",
         )
-    paths = {name: list_images(folder / name) if (folder / name).is_dir() else [] for name in names}
+    paths = {name: list_images(folder / name, recursive=True) if (folder / name).is_dir() else [] for name in names}
     if not any(paths.values()):
         raise ComposeError(f"no domain of '{shown(root)}' has pictures in '{shown(folder)}'")
     rows = [(str(path), number) for number, name in enumerate(names) for path in paths[name]]
