@@ -27,7 +27,7 @@ def _opened(path: PathLike) -> Array:
     try:
         values: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
-        if "Object arrays" in str(error):
+        if "object" in str(error).lower():
             raise Unreadable("it holds objects of Python and not numbers") from None
         raise Unreadable("damaged or truncated") from None
     if values.dtype.kind not in "biuf":
@@ -43,9 +43,10 @@ def _oriented(values: Array, channels: int) -> tuple[Array, str]:
         values = values[..., None]
     elif values.ndim == 3:
         last, first = values.shape[2], values.shape[0]
+        fits = channels in (last, first) or (channels <= 4 and min(last, first) <= 4)
         is_last = last == channels or (first != channels and last <= 4)
         axes = "hwc" if is_last else "chw"
-        if not is_last and first != channels and first > 4:
+        if not fits:
             raise Unreadable(f"an array of {_sizes(values)}, and no axis has {channels} channels")
         values = values if is_last else values.transpose(1, 2, 0)
     else:

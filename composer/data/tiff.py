@@ -78,7 +78,8 @@ class Page:
             return False
         whole = len(set(self.bits)) == 1 and self.bits[0] in (8, 16, 32, 64) and self.kind != ""
         known = self.samples == 1 and (self.kind, self.bits[0]) in (("u", 8), ("u", 16), ("f", 32))
-        known |= self.samples in (3, 4) and (self.kind, self.bits[0]) == ("u", 8)
+        known |= self.samples in (3, 4) and (self.kind, self.bits[0]) == ("u", 8) and not self.separate
+        known &= self.colours != 0 or self.bits[0] == 8  # Pillow turns low whites around in bytes only
         # Pillow takes large files for small ones when their order of bytes is that of network protocols.
         return whole and not (known and not (self.big and self.order == ">"))
 
@@ -161,7 +162,20 @@ def read(file: BinaryIO, channels: int) -> Raster:
     values = _values(file, first)
     if first.colours == 0:
         values = np.subtract(1.0 if first.kind == "f" else np.iinfo(values.dtype).max, values).astype(values.dtype)
+    if first.alpha and first.extra[:1] == (1,):
+        values = _divided(values)
     return Raster(values, first.alpha)
+
+
+def _divided(values: Array) -> Array:
+    """Colours that were stored multiplied with their opacity."""
+    white = 1.0 if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max)
+    opacity = values[..., -1:] / white
+    colours = values[..., :-1] / np.maximum(opacity, 1e-12)
+    colours = np.where(opacity > 0, np.clip(colours, 0, white), 0)
+    return np.concatenate([colours if values.dtype.kind == "f" else np.rint(colours), values[..., -1:]], axis=2).astype(
+        values.dtype
+    )
 
 
 def count_pages(file: BinaryIO) -> int:
