@@ -41,9 +41,6 @@ def field_problems(column: Field) -> list[Problem]:
                 f"write {wanted} with whole numbers from 1",
             )
         )
-    elif column.kind == "image" and column.args[0] > 4:
-        fact = f"input '{column.name}' has {column.args[0]} channels"
-        found.append(Problem(fact, column.place, "image files have 1 to 4"))
     for name, value in column.options.items():
         option = kind.options.get(name)
         if option is None:

@@ -86,6 +86,24 @@ def _are_names(value: Any) -> bool:
     return bool(names) and all(isinstance(one, str) and one for one in names)
 
 
+BACKGROUNDS: Mapping[str, tuple[int, int, int]] = {
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+    "black": (0, 0, 0),
+}
+
+
+def _is_background(value: Any) -> bool:
+    if isinstance(value, str):
+        return value in BACKGROUNDS
+    return isinstance(value, list | tuple) and len(value) == 3 and all(_is_number(part, 0, 255) for part in value)
+
+
+def _are_levels(value: Any) -> bool:
+    is_pair = isinstance(value, list | tuple) and len(value) == 2 and all(_is_number(v, -1e30, 1e30) for v in value)
+    return is_pair and value[0] != value[1]
+
+
 FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 _PAIRING = _one_of("how the rows of this stream meet those of the others", "shuffled", "uniform")
 
@@ -112,6 +130,16 @@ KINDS: Mapping[str, Kind] = {
             **_GEOMETRY,
             "filter": _one_of("how pixels are interpolated", *FILTERS),
             "range": _one_of("numbers of black and white: -1 and 1, or 0 and 1", "signed", "unit"),
+            "background": Option(
+                "colour behind transparent pictures",
+                "one of " + ", ".join(BACKGROUNDS) + ", or [red, green, blue] from 0 to 255",
+                _is_background,
+            ),
+            "levels": Option(
+                "numbers of black and white in files deeper than 8 bits",
+                "two different numbers, [black, white]",
+                _are_levels,
+            ),
             "another": Option(
                 "the picture of another row with the same label: the name of that label",
                 "the name of a label of the same stream",

@@ -121,7 +121,8 @@ FORM = "data is one folder, or a folder for each picture input; given:"
         (
             ["a={}/empty", "b={}/trainB"],
             "no pictures in '{}/empty': it holds nothing; "
-            "pictures are files named .bmp .gif .jfif .jp2 .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp",
+            "pictures are files named .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .npy .pbm .pgm .png .pnm .ppm .tga "
+            ".tif .tiff .webp",
         ),
     ],
 )
@@ -214,7 +215,15 @@ def test_a_label_beyond_its_classes_is_refused(tmp_path: Path) -> None:
             Field("a", "image", (3, 8)),
             "input 'a' is image(3, 8); write image(channels, height, width) with whole numbers from 1",
         ),
-        (Field("a", "image", (19, 8, 8)), "input 'a' has 19 channels; image files have 1 to 4"),
+        (
+            Field("a", "image", (3, 8, 8), {"background": "pink"}),
+            "option background of input 'a' is 'pink'; it is one of white, grey, black, or [red, green, blue] "
+            "from 0 to 255",
+        ),
+        (
+            Field("a", "image", (3, 8, 8), {"levels": [0, 0]}),
+            "option levels of input 'a' is [0, 0]; it is two different numbers, [black, white]",
+        ),
         (Field("a", "image", (3, 8, 8), {"lod": 9}), "unknown option 'lod' of input 'a'; did you mean 'load'?"),
         (Field("a", "image", (3, 8, 8), {"flip": 2}), "option flip of input 'a' is 2; it is a number from 0 to 1"),
         (

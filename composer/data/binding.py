@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from composer.data.decode import listed, shown
-from composer.data.files import Column, FileSource, list_images
+from composer.data.files import Column, FileSource
 from composer.data.layouts import Chosen, Layout, domains
 from composer.data.matching import match_lines, match_rows
-from composer.data.origins import contents, form_of, list_files
+from composer.data.origins import contents, form_of, in_folder, list_files, root_of
 from composer.data.tables import ARRAYS, Table, Values, array_values, read_table, table_values
 from composer.errors import ComposeError
 from composer.fields import FROM_TABLES, SPATIAL, Field, Stream, fields_of
@@ -54,7 +54,7 @@ def _by_file(stream: Stream, sheets: Sequence[Field], layout: Layout) -> tuple[F
     elif all(form_of(layout.folders[column.name]) == "list" for column in sheets):
         rows = match_lines(files, stream.name)
     else:
-        rows, notes = match_rows(files, stream.name)
+        rows, notes = match_rows(files, [root_of(layout.folders[column.name]) for column in sheets], stream.name)
     columns = {c.name: Column(c.args[0] if c.kind == "image" else 0, tuple(map(str, rows[c.name]))) for c in sheets}
     where = list(dict.fromkeys(shown(layout.folders[column.name]) for column in sheets))
     where = [", ".join(where[:-1]), where[-1]] if len(where) > 2 else where
@@ -91,7 +91,7 @@ def _by_domain(
             if names
             else "make a folder a domain",
         )
-    paths = {name: list_images(folder / name) if (folder / name).is_dir() else [] for name in names}
+    paths = {name: in_folder(folder / name) if (folder / name).is_dir() else [] for name in names}
     if not any(paths.values()):
         raise ComposeError(f"no domain of '{shown(root)}' has pictures in '{shown(folder)}'")
     rows = [(str(path), number) for number, name in enumerate(names) for path in paths[name]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from composer.data.batch import BatchMaker
 from composer.data.decode import listed
+from composer.data.files import with_options
 from composer.data.order import make_order
 from composer.data.prepare import make_recipe
 from composer.data.source import Source
@@ -99,5 +100,5 @@ def bind(
     if missing:
         raise ComposeError(f"no rows for {listed(missing)}")
     kept = tuple(streams)
-    test = Dataset(kept, dict(held_out), seed) if held_out else None
-    return Dataset(kept, dict(sources), seed, tuple(notes), test)
+    test = Dataset(kept, with_options(held_out, kept), seed) if held_out else None
+    return Dataset(kept, with_options(sources, kept), seed, tuple(notes), test)

@@ -4,39 +4,79 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from composer.data.decode import SUFFIXES, ImageInfo, Unreadable, decode, listed, probe, shown
+from composer.data.decode import SUFFIXES, decode, is_complete, probe
 from composer.data.maps import read_ids
-from composer.data.source import Array
+from composer.data.reading import AS_IT_IS, Reading, Unreadable, listed, quiet, shown
+from composer.data.source import Array, Source
 from composer.errors import ComposeError, Problem
+from composer.fields import Stream
 
-DECODE_BELOW = 32 * 2**20  # bytes of files that are decoded wholly before training; of more only the heads are read
-PROBE_AT_MOST = 20_000  # files whose heads are read before training; of more, as many evenly spread ones
+DECODE_BELOW = 32 * 2**20  # bytes of files that are decoded wholly before training; of more only the two ends are read
+PROBE_AT_MOST = 100_000  # files whose ends are read before training; of more, as many evenly spread ones
+_LEFTOVERS = ("__MACOSX", "System Volume Information", "$RECYCLE.BIN")  # folders that systems put beside pictures
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The picture files in a folder, sorted by name; hidden files are passed over, folders in it not entered."""
+def list_images(folder: Path, recursive: bool = False, skip: Collection[str] = ()) -> list[Path]:
+    """The picture files in a folder, sorted by name; with `recursive` also those in its folders, sorted by path.
+
+    Hidden files and folders are passed over, and what systems leave beside pictures. Links are followed; a folder that
+    links lead to a second time is entered once. `skip`: names of folders right in this one that are not entered.
+    """
+    found = [folder / name for name in _names(folder, folders=False) if Path(name).suffix.lower() in SUFFIXES]
+    if recursive:
+        entered = {_identity(folder)}
+        skipped = {name.casefold() for name in skip}
+        for inner in list_folders(folder):
+            if inner.name.casefold() not in skipped:
+                found += _images_below(inner, entered)
+    return found
+
+
+def _images_below(folder: Path, entered: set[tuple[int, int]]) -> list[Path]:
+    identity = _identity(folder)
+    if identity in entered:
+        return []
+    entered.add(identity)
+    found = list_images(folder)
+    for inner in list_folders(folder):
+        found += _images_below(inner, entered)
+    return found
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """The same for all paths that lead to a folder."""
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if not _is_dir(entry))
+        status = os.stat(folder)
     except OSError as error:
-        raise ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}") from None
-    return [folder / name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
+        raise _closed(folder, error) from None
+    return status.st_dev, status.st_ino
 
 
 def list_folders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name, without hidden ones."""
+    return [folder / name for name in _names(folder, folders=True) if name not in _LEFTOVERS]
+
+
+def _names(folder: Path, *, folders: bool) -> list[str]:
+    """The sorted names of the files or the folders in a folder, without hidden ones."""
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if _is_dir(entry))
+        with os.scandir(folder) as entries:
+            return sorted(e.name for e in entries if not e.name.startswith(".") and _is_dir(e) == folders)
     except OSError as error:
-        raise ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}") from None
-    return [folder / name for name in names if not name.startswith(".")]
+        raise _closed(folder, error) from None
+
+
+def _closed(folder: Path, error: OSError) -> ComposeError:
+    return ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}")
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
@@ -44,6 +84,10 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False  # a link that cannot be followed; reading it says why
+
+
+Kept = TypeVar("Kept", bound=Source)
+Use: TypeAlias = tuple[int, Reading, int]  # channels, options and strips that a file is read with
 
 
 @dataclass(frozen=True)
@@ -54,6 +98,7 @@ class Column:
     paths: tuple[str, ...]
     part: int = 0
     parts: int = 1
+    reading: Reading = AS_IT_IS
 
 
 @dataclass(frozen=True)
@@ -70,10 +115,10 @@ class FileSource:
 
     def row(self, index: int) -> dict[str, Array]:
         """Raises ComposeError when a file cannot be read."""
-        opened: dict[tuple[str, int], Array] = {}
+        opened: dict[tuple[str, int, Reading], Array] = {}
         row: dict[str, Array] = {}
         for name, column in self.columns.items():
-            key = column.paths[index], column.channels
+            key = column.paths[index], column.channels, column.reading
             if key not in opened:
                 try:
                     opened[key] = decode(*key)[0] if column.channels else read_ids(key[0])
@@ -131,31 +176,54 @@ def _too_narrow(parts: int) -> str:
     return f"too narrow for {parts} pictures side by side"
 
 
+def with_options(sources: Mapping[str, Kept], streams: Iterable[Stream]) -> dict[str, Kept]:
+    """The sources with files read as the options of their fields say."""
+    asked = {column.name: Reading.of(column.options) for stream in streams for column in stream.fields}
+    made: dict[str, Kept] = {}
+    for stream, source in sources.items():
+        if isinstance(source, FileSource):
+            columns = {
+                name: replace(column, reading=asked.get(name, column.reading))
+                for name, column in source.columns.items()
+            }
+            made[stream] = cast("Kept", replace(source, columns=columns))
+        else:
+            made[stream] = source
+    return made
+
+
 def examine(sources: Iterable[FileSource]) -> list[Problem]:
     """Read every picture once, wholly when they are few, and say in one Problem which ones cannot be read."""
-    parts: dict[str, int] = {}
+    uses: dict[str, set[Use]] = {}
     for source in sources:
         for column in source.columns.values():
             if not column.channels:
                 continue  # maps are read by `composer.data.maps`
-            parts.update((path, max(column.parts, parts.get(path, 1))) for path in column.paths)
-    paths = sorted(parts)
+            use = column.channels, column.reading, column.parts
+            for path in column.paths:
+                uses.setdefault(path, set()).add(use)
+    paths = sorted(uses)
     whole = sum(map(_size, paths)) <= DECODE_BELOW
     if not whole and len(paths) > PROBE_AT_MOST:
         paths = paths[:: -(-len(paths) // PROBE_AT_MOST)]
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        reasons = pool.map(lambda path: _reason(path, parts[path], whole=whole), paths)
+    with quiet(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        reasons = pool.map(lambda path: _reason(path, uses[path], whole=whole), paths)
         broken = [(path, reason) for path, reason in zip(paths, reasons, strict=True) if reason]
     return list(_unreadable(broken, len(paths)).problems) if broken else []
 
 
-def _reason(path: str, parts: int, *, whole: bool) -> str:
+def _reason(path: str, uses: Iterable[Use], *, whole: bool) -> str:
     """Why a file cannot be used, or an empty text."""
     try:
-        info: ImageInfo = decode(path, 3)[1] if whole else probe(path)
+        for channels, reading, parts in uses:
+            # A file whose end is missing may still be one that its reader takes.
+            probed = not whole and is_complete(path)
+            info = probe(path, channels, reading) if probed else decode(path, channels, reading)[1]
+            if info.width < parts:
+                return _too_narrow(parts)
     except Unreadable as error:
         return str(error)
-    return _too_narrow(parts) if info.width < parts else ""
+    return ""
 
 
 def _unreadable(broken: Sequence[tuple[str, str]], total: int) -> ComposeError:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from composer.data.binding import bind_layout
 from composer.data.dataset import Dataset, bind
-from composer.data.files import FileSource, examine
+from composer.data.files import FileSource, examine, with_options
 from composer.data.layout_words import find_layout
-from composer.data.layouts import TEST, Layout, recognise, short_names
+from composer.data.layouts import Layout, recognise, short_names
 from composer.data.maps import scan_maps
 from composer.data.named import Named, read_named
+from composer.data.origins import TEST
 from composer.data.python_data import open_python, python_name
 from composer.data.source import Source
 from composer.data.spec import Item, read_spec
@@ -44,7 +45,7 @@ def open_data(
     share = read_share(split) if split is not None else None
     items = read_spec(spec)
     sources, held_out, notes = _sources(items, streams, swapped=swapped)
-    _examine(streams, [*sources.values(), *held_out.values()])
+    _examine(streams, sources, held_out)
     if share is not None:
         if held_out:
             raise ComposeError(
@@ -147,9 +148,10 @@ def _swapped(layout: Layout) -> Layout:
     return Layout({second: layout.folders[first], first: layout.folders[second]}, layout.joined, layout.tables)
 
 
-def _examine(streams: Sequence[Stream], sources: Sequence[Source]) -> None:
+def _examine(streams: Sequence[Stream], *parts: Mapping[str, Source]) -> None:
     """Look at every file and raise one ComposeError for all that is wrong with them."""
-    files = [source for source in sources if isinstance(source, FileSource)]
+    read = [source for part in parts for source in with_options(part, streams).values()]
+    files = [source for source in read if isinstance(source, FileSource)]
     problems = examine(files)
     maps = [
         (column, source.columns[column.name].paths)

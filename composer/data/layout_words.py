@@ -10,8 +10,8 @@ from string import ascii_uppercase
 
 from composer.data.decode import shown
 from composer.data.files import list_folders, list_images
-from composer.data.layouts import ROLES, TRAIN, Layout, by_role, lettered, recognise, short_names
-from composer.data.origins import contents
+from composer.data.layouts import ROLES, Layout, by_role, lettered, recognise, short_names
+from composer.data.origins import TRAIN, contents
 from composer.errors import ComposeError
 from composer.fields import FROM_TABLES, SPATIAL, Field, Stream, fields_of
 

@@ -17,16 +17,14 @@ from string import ascii_uppercase
 
 from composer.data.decode import Unreadable, probe
 from composer.data.files import list_folders, list_images
-from composer.data.origins import in_folder
+from composer.data.origins import TEST, TRAIN, in_folder
 from composer.data.tables import TABLES
 from composer.fields import FROM_TABLES, SPATIAL, Field, Stream, fields_of, short_name
 
-TRAIN = ("train", "training")
-TEST = ("test", "val", "valid", "validation", "testing")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "image": ("img", "image", "images", "imgs", "photo", "photos", "rgb", "leftImg8bit"),
-    "label_map": ("label", "labels", "annotations", "annotation", "mask", "masks", "seg", "semantic"),
-    "ids": ("inst", "instance", "instances", "ids"),
+    "label_map": ("label", "labels", "annotations", "annotation", "mask", "masks", "seg", "semantic", "gtFine"),
+    "ids": ("inst", "instance", "instances", "ids", "gtFine"),
 }
 
 
@@ -83,7 +81,7 @@ def _of_pictures(folder: Path, streams: Sequence[Stream], words: Sequence[str]) 
         roles = by_role(folder, sheets, words, bare=bare)
         return Layout(roles) if roles else None
     if len(sheets) == 1:
-        single = _with_images(folder, words, bare=bare)
+        single = _with_images(folder, words, bare=bare) or (folder if bare and in_folder(folder) else None)
         return Layout({sheets[0].name: single}) if single else None
     by_letter = lettered(folder, sheets, words, bare=bare)
     if by_letter:
@@ -102,8 +100,11 @@ def by_role(folder: Path, sheets: Sequence[Field], words: Sequence[str], *, bare
             names = [short_name(column.name), column.name]
             tokens = dict.fromkeys([*names, *(ROLES[column.kind] if kinds.count(column.kind) == 1 else ())])
             places = (_lettered_folder(folder, token, word, bare=bare) for token in tokens)
-            place = next((one for one in places if one and in_folder(column, one)), None)
-            if place is None or place in found.values():
+            place = next((one for one in places if one and in_folder(one)), None)
+            # Maps of classes and of instances may share a folder: the endings of their names tell them apart.
+            if place is None or place in [
+                found[one.name] for one in sheets if one.name in found and one.kind == column.kind
+            ]:
                 break
             found[column.name] = place
         else:
@@ -180,8 +181,9 @@ def children(folder: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _with_images(folder: Path, words: Sequence[str], *, bare: bool) -> Path | None:
-    places = [*children(folder, words), *([folder] if bare else [])]
-    return next((place for place in places if list_images(place)), None)
+    inner = children(folder, words)
+    places = [*inner, *([folder] if bare else [])]
+    return next((place for place in places if list_images(place)), next((one for one in inner if in_folder(one)), None))
 
 
 def _is_wide(folder: Path) -> bool:

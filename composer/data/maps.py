@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +109,10 @@ def _seen(path: str) -> tuple[int, ...] | str:
 
 
 def _unreadable(column: Field, broken: Mapping[str, str], total: int) -> Problem:
-    names = listed((f"'{path}' ({reason})" for path, reason in broken.items()), 10)
+    by_reason: dict[str, list[str]] = {}
+    for path, reason in broken.items():
+        by_reason.setdefault(reason, []).append(f"'{shown(path)}'")
+    names = "; ".join(f"{listed(paths, 4)} ({reason})" for reason, paths in by_reason.items())
     fact = f"{len(broken)} of {total} files of {column.name} cannot be read as {_KINDS[column.kind]}: {names}"
     if any("coloured" in reason for reason in broken.values()):
         remedy = "save them once as grey or palette files of numbers; a colour picture is read by image(3, ...)"
@@ -164,9 +166,3 @@ def written(column: Field) -> str:
     first = column.written[0] if column.written else str(column.args[0])
     numbers = f"{column.args[0]}" if first == str(column.args[0]) else f"{first} = {column.args[0]}"
     return f"{column.kind}({numbers}{', ...' if len(column.args) > 1 else ''})"
-
-
-def list_maps(folder: Path) -> list[Path]:
-    """The `.npy` files of a folder, sorted; pictures are listed by `composer.data.files`."""
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(".npy"))
-    return [folder / name for name in names if not name.startswith(".")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from composer.data.decode import listed, shown
@@ -32,24 +32,29 @@ ENDINGS: Mapping[str, Sequence[str]] = {
 SEPARATORS = "_-. "
 
 
-def match_rows(columns: Sequence[tuple[Field, Sequence[Path]]], stream: str) -> tuple[Rows, list[str]]:
+def match_rows(
+    columns: Sequence[tuple[Field, Sequence[Path]]], roots: Sequence[Path], stream: str
+) -> tuple[Rows, list[str]]:
     """The files of each row, sorted by name: a list for each field; and notes on what was taken off or left out.
 
+    Names are stems; where those of a field repeat in different folders, the folders below its root belong to them.
     Raises ComposeError when nothing matches, or a folder has two files of one name.
     """
-    plain = {column.name: _by_key(paths, {}) for column, paths in columns}
+    whole = [[_stem(path) for path in paths] for _, paths in columns]
+    plain = _by_key(columns, whole, roots)
     if set.intersection(*map(set, plain.values())):
         return _kept(plain, [])
-    stripped, words = {}, []
+    bare, words, kept = [], [], []
     for column, paths in columns:
         ending = _ending(column, paths)
-        own = [path for path in paths if _without(path.stem, ending) is not None] if ending else list(paths)
-        stripped[column.name] = _by_key(
-            own, {path: _without(path.stem, ending) or "" for path in own} if ending else {}
-        )
+        stems = [(path, _without(_stem(path), ending) if ending else _stem(path)) for path in paths]
+        own = [(path, stem) for path, stem in stems if stem is not None]
+        kept.append((column, [path for path, _ in own]))
+        bare.append([stem for _, stem in own])
         if ending:
-            foreign = f", {len(paths) - len(own)} files without it left out" if len(own) < len(paths) else ""
+            foreign = f" ({len(paths) - len(own)} files without it are left out)" if len(own) < len(paths) else ""
             words.append(f"'{ending}' of {column.name}{foreign}")
+    stripped = _by_key(kept, bare, roots)
     if set.intersection(*map(set, stripped.values())):
         return _kept(stripped, [f"rows are matched by file names without {' and '.join(words)}"])
     shown_stems = ", ".join(f"{name} has {listed(list(stems)[:3], 3)}" for name, stems in plain.items())
@@ -69,31 +74,34 @@ def match_lines(columns: Sequence[tuple[Field, Sequence[Path]]], stream: str) ->
     return {column.name: list(paths) for column, paths in columns}
 
 
-def keys_of(paths: Iterable[Path]) -> list[str]:
-    """A name for each file that does not change when others come or go: the stem, with its folder where stems repeat.
-
-    The same letters may be encoded in two ways on different systems, so they are normalised.
-    """
-    paths = list(paths)
-    stems = [unicodedata.normalize("NFC", path.stem) for path in paths]
-    parents = {path.parent for path in paths}
-    if len(parents) < 2 or len(set(stems)) == len(stems):
-        return stems
-    root = os.path.commonpath([os.path.abspath(parent) for parent in parents])
-    inner = (Path(os.path.relpath(os.path.abspath(path.parent), root)).as_posix() for path in paths)
-    return [unicodedata.normalize("NFC", f"{folder}/{stem}") for folder, stem in zip(inner, stems, strict=True)]
+def _stem(path: Path) -> str:
+    """The same letters may be encoded in two ways on different systems, so they are normalised."""
+    return unicodedata.normalize("NFC", path.stem)
 
 
-def _by_key(paths: Sequence[Path], stems: Mapping[Path, str]) -> dict[str, Path]:
-    """Files by name. `stems` replaces the stem of some."""
-    renamed = [path.with_name(f"{stems[path]}{path.suffix}") if stems.get(path) else path for path in paths]
-    found: dict[str, Path] = {}
-    for key, path in zip(keys_of(renamed), paths, strict=True):
-        if key in found:
-            fact = f"'{shown(path.parent)}' has both {shown(found[key].name)} and {shown(path.name)}"
-            raise ComposeError(fact, remedy="pairs are found by the name without suffix: keep one of the two")
-        found[key] = path
+def _by_key(
+    columns: Sequence[tuple[Field, Sequence[Path]]], stems: Sequence[Sequence[str]], roots: Sequence[Path]
+) -> dict[str, dict[str, Path]]:
+    """The files of each field by name: the stem, or the folders below the root and the stem."""
+    repeated = any(
+        len(set(own)) < len(own) and len({p.parent for p in paths}) > 1
+        for own, (_, paths) in zip(stems, columns, strict=True)
+    )
+    found: dict[str, dict[str, Path]] = {}
+    for (column, paths), own, root in zip(columns, stems, roots, strict=True):
+        files = found[column.name] = {}
+        for path, stem in zip(paths, own, strict=True):
+            key = f"{_below(path, root)}{stem}" if repeated else stem
+            if key in files:
+                fact = f"'{shown(path.parent)}' has both {shown(files[key].name)} and {shown(path.name)}"
+                raise ComposeError(fact, remedy="pairs are found by the name without suffix: keep one of the two")
+            files[key] = path
     return found
+
+
+def _below(path: Path, root: Path) -> str:
+    inner = Path(os.path.relpath(str(path.parent), str(root))).as_posix()
+    return "" if inner == "." else unicodedata.normalize("NFC", f"{inner}/")
 
 
 def _kept(by_key: Mapping[str, Mapping[str, Path]], notes: list[str]) -> tuple[Rows, list[str]]:
@@ -115,7 +123,7 @@ def _ending(column: Field, paths: Sequence[Path]) -> str:
     for token in dict.fromkeys(tokens):
         for separator in SEPARATORS:
             for ending in (separator + token, token + separator):
-                counts[ending] = sum(_without(path.stem, ending) is not None for path in paths)
+                counts[ending] = sum(_without(_stem(path), ending) is not None for path in paths)
     best = max(counts, key=lambda ending: (counts[ending], len(ending)))
     return best if counts[best] else ""
 

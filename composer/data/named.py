@@ -9,8 +9,8 @@ from pathlib import Path
 
 from composer.data.decode import shown
 from composer.data.layout_words import check_folder
-from composer.data.layouts import TEST, TRAIN, Chosen, Layout, domain_root, own_folder, short_names
-from composer.data.origins import LISTS, form_of, is_pattern
+from composer.data.layouts import Chosen, Layout, domain_root, own_folder, short_names
+from composer.data.origins import LISTS, TEST, TRAIN, form_of, is_pattern
 from composer.data.python_data import python_name
 from composer.data.spec import Item
 from composer.data.tables import ARRAYS, TABLES

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from composer.data.decode import SUFFIXES, Unreadable, listed, probe, shown
 from composer.data.files import list_folders, list_images
-from composer.data.maps import list_maps
 from composer.errors import ComposeError, Place
 from composer.fields import Field
 
+TRAIN = ("train", "training")
+TEST = ("test", "val", "valid", "validation", "testing")
 LISTS = (".txt", ".lst", ".list")
 
 
@@ -35,12 +36,12 @@ def list_files(column: Field, origin: Path) -> list[Path]:
     """The files of a field, sorted by name, or in the order of their list. Raises ComposeError when there are none."""
     form = form_of(origin)
     if form == "pattern":
-        return _by_pattern(column, str(origin))
+        return _by_pattern(str(origin))
     if form == "list":
-        return _by_list(column, origin)
-    found = in_folder(column, origin)
+        return _by_list(origin)
+    found = in_folder(origin)
     if not found:
-        suffixes = " ".join(sorted(suffixes_of(column)))
+        suffixes = " ".join(sorted(SUFFIXES))
         what = "pictures" if column.kind == "image" else "maps"
         raise ComposeError(
             f"no {what} in '{shown(origin)}': it holds {contents(origin)}", remedy=f"{what} are files named {suffixes}"
@@ -48,29 +49,34 @@ def list_files(column: Field, origin: Path) -> list[Path]:
     return found
 
 
-def in_folder(column: Field, folder: Path) -> list[Path]:
-    """The files of a field in a folder; none where there are none."""
-    found = list_images(folder)
-    return found if column.kind == "image" else sorted([*found, *list_maps(folder)])
+def in_folder(folder: Path) -> list[Path]:
+    """The files in a folder and its folders, save in those that are named for tests; none where there are none."""
+    return list_images(folder, recursive=True, skip=TEST)
 
 
-def suffixes_of(column: Field) -> frozenset[str]:
-    return SUFFIXES if column.kind == "image" else SUFFIXES | {".npy"}
+def root_of(origin: Path) -> Path:
+    """The folder that the files of an origin lie in, at any depth."""
+    form = form_of(origin)
+    if form == "folder":
+        return origin
+    if form == "list":
+        return origin.parent
+    start = re.split(r"[*?\[]", str(origin))[0]
+    return Path(start) if start.endswith(os.sep) else Path(start).parent
 
 
-def _by_pattern(column: Field, pattern: str) -> list[Path]:
+def _by_pattern(pattern: str) -> list[Path]:
     matched = [Path(text) for text in glob.glob(pattern, recursive=True)]
     files = [path for path in matched if not path.is_dir() and not path.name.startswith(".")]
-    found = [path for path in files if path.suffix.lower() in suffixes_of(column)]
+    found = [path for path in files if path.suffix.lower() in SUFFIXES]
     if found:
         return sorted(found)
     if files:
         raise ComposeError(
             f"'{shown(pattern)}' fits {listed([path.name for path in sorted(files)], 3)}, and none is a picture",
-            remedy=f"pictures are files named {' '.join(sorted(suffixes_of(column)))}",
+            remedy=f"pictures are files named {' '.join(sorted(SUFFIXES))}",
         )
-    start = Path(re.split(r"[*?\[]", pattern)[0])
-    folder = start if pattern.startswith(f"{start}{os.sep}") or start == Path() else start.parent
+    folder = root_of(Path(pattern))
     while not os.path.isdir(folder):
         folder = folder.parent
     raise ComposeError(
@@ -79,7 +85,7 @@ def _by_pattern(column: Field, pattern: str) -> list[Path]:
     )
 
 
-def _by_list(column: Field, path: Path) -> list[Path]:
+def _by_list(path: Path) -> list[Path]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -98,12 +104,12 @@ def _by_list(column: Field, path: Path) -> list[Path]:
             Place(shown(path), missing[0][0]),
             "paths are relative to the list",
         )
-    wrong = [(number, one) for number, one in found if one.suffix.lower() not in suffixes_of(column)]
+    wrong = [(number, one) for number, one in found if one.suffix.lower() not in SUFFIXES]
     if wrong:
         raise ComposeError(
             f"'{shown(wrong[0][1])}' is no picture",
             Place(shown(path), wrong[0][0]),
-            f"pictures are files named {' '.join(sorted(suffixes_of(column)))}",
+            f"pictures are files named {' '.join(sorted(SUFFIXES))}",
         )
     return [one for _, one in found]
 
