@@ -8,6 +8,7 @@ Translation with Conditional Adversarial Networks (arXiv:1611.07004), section 6.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -140,12 +141,18 @@ def resized(row: Mapping[str, Array], recipe: Recipe, *, train: bool) -> dict[st
 
 
 def nearest_ids(ids: Array, height: int, width: int) -> Array:
-    """Whole numbers [h, w] at another size: each pixel takes the number that lies at its middle."""
+    """Whole numbers [h, w] at another size: each pixel takes the number that lies at its middle, as Pillow does it."""
     if ids.shape == (height, width):
         return ids
-    rows = ((2 * np.arange(height) + 1) * ids.shape[0]) // (2 * height)
-    columns = ((2 * np.arange(width) + 1) * ids.shape[1]) // (2 * width)
+    rows, columns = _nearest(ids.shape[0], height), _nearest(ids.shape[1], width)
     return np.asarray(ids[rows[:, None], columns])
+
+
+@functools.lru_cache(maxsize=64)
+def _nearest(size: int, wanted: int) -> npt.NDArray[np.int32]:
+    """Which of `size` pixels each of `wanted` takes. Where two are equally near, Pillow's rounding decides."""
+    line = Image.fromarray(np.arange(size, dtype=np.int32)[:, None])
+    return np.asarray(line.resize((1, wanted), Image.Resampling.NEAREST))[:, 0]
 
 
 def _resized_size(picture: Picture | Map, how: str, height: int, width: int, *, train: bool) -> tuple[int, int]:
