@@ -134,8 +134,11 @@ class FileSource:
         return self.labels[name]
 
     def keys(self) -> list[str]:
-        """The file of each row: its name, with its folder."""
-        paths = map(Path, next(iter(self.columns.values())).paths)
+        """A name for each row: that of its file, with its folder where names repeat."""
+        paths = [Path(path) for path in next(iter(self.columns.values())).paths]
+        stems = [path.stem for path in paths]
+        if len(set(stems)) == len(stems):
+            return stems
         return [f"{path.parent.name}/{path.stem}" for path in paths]
 
     def part(self, rows: Sequence[int], text: str) -> FileSource:

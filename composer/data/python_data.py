@@ -159,12 +159,15 @@ def _make(path: str, name: str) -> Any:
         raise ComposeError(f"'{shown(path)}' is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # classes of the file can then be pickled by what it uses
-    if folder not in sys.path:
-        sys.path.append(folder)  # its neighbours can be imported
+    sys.path.insert(0, folder)  # its neighbours can be imported, as when the file is run as a script
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise _fault(error, path, f"'{shown(path)}'") from error
+    finally:
+        sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)  # what it imports later is found too, and hides nothing of ours
     if not hasattr(module, name):
         known = [one for one in vars(module) if not one.startswith("_")]
         raise ComposeError(f"'{shown(path)}' has no '{name}'", remedy=nearest(name, known))

@@ -101,7 +101,7 @@ def _table(path: Path, cells: Sequence[tuple[int, list[str]]]) -> Table:
     for number, row in body:
         if len(row) != len(columns) + 1:
             raise ComposeError(
-                f"{len(row)} cells, and the header has {len(columns)} columns beside the file name",
+                f"{len(row)} cells, and the header names {len(columns) + 1}",
                 Place(shown(path), number),
                 "give each line a cell for each column",
             )
