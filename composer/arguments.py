@@ -77,8 +77,14 @@ DATA = (
         nargs="+",
         default=[],
         metavar="DIR",
-        help="one folder in a known layout, or a=DIR b=DIR with the names of the graph's inputs; "
+        help="one folder in a known layout; or a=DIR b=DIR with the names of the graph's inputs, where for DIR may "
+        "stand a pattern 'a=photos/**/*.png', a list a=list.txt, a table y=labels.csv; or my_data.py:NAME; "
         "without it: built-in demo data and the preset demo",
+    ),
+    option(
+        "--split",
+        metavar="N",
+        help="hold out this share (0.1) or number (20) of rows for the samples, where the data has no test part",
     ),
     option("--direction", metavar="a2b|b2a", help="b2a swaps the two pictures of a layout"),
 )

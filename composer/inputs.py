@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from composer.errors import ComposeError, Place, Problem, nearest
 from composer.expression import Call, Expression, Name, show
-from composer.fields import KINDS, Field
+from composer.field_checks import another_problems
+from composer.fields import KINDS, Field, Stream
 from composer.index import Binding
 from composer.reading import expand_section, expression_of
 
@@ -19,6 +20,7 @@ FORMS = {
     "label": "label(classes)",
     "label_map": "label_map(classes, size, size)",
     "ids": "ids(size, size)",
+    "attributes": "attributes(5)",
     "code": "code(8)",
 }
 LARGEST = 65536
@@ -49,6 +51,7 @@ def read_inputs(builder: Builder) -> None:
                 continue
             builder.known[entry.name] = builder.table.node("input", entry.name, entry.place, entry.name)
             builder.patterns[entry.name] = entry.pattern
+        builder.problems.extend(another_problems(Stream(definition.name, tuple(fields.values()))))
 
 
 def read_field(builder: Builder, name: str, tree: Expression, bound: Binding, place: Place) -> Field:
@@ -76,4 +79,4 @@ def read_field(builder: Builder, name: str, tree: Expression, bound: Binding, pl
             raise ComposeError(f"no option of {kind} named '{key}'", expression.at, remedy)
         if not offered[key].accepts(options[key]):
             raise ComposeError(f"{key} is {options[key]!r}", expression.at, f"it is {offered[key].allowed}")
-    return Field(name, kind, args, options, place)
+    return Field(name, kind, args, options, place, tuple(map(show, tree.arguments)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from composer.block import look_up
 from composer.errors import Problem
+from composer.fields import label_of, others_of, shown_by
 from composer.nodes import Graph, Node, Pass, Phase, reachable
 from composer.signature import parse_signature
 
@@ -133,6 +134,11 @@ def prune(graph: Graph) -> Graph:
     needed_inputs = {n.target for n in [*training_nodes, *extra] if n.op == "input"} - own_fields
     if not needed_inputs and any(_counts_rows(n) for n in training_nodes):
         needed_inputs = {f.name for s in graph.streams for f in s.fields[:1]}  # something must say how many rows
+    # What shows another row of the same label needs to know the labels.
+    for stream in graph.streams:
+        shown = [one for one in others_of(stream) if one.name in needed_inputs]
+        known = [found for one in shown for found in (label_of(one, stream), shown_by(one, stream)) if found]
+        needed_inputs |= {one.name for one in known}
     streams = tuple(
         replace(s, fields=kept)
         for s in graph.streams

@@ -34,6 +34,7 @@ class RunSettings:
     data: tuple[str, ...] = ()  # DIR, or a=DIR b=DIR ...; none: the built-in demo data
     direction: str | None = None
     test_data: tuple[str, ...] = ()
+    split: str | None = None  # share or number of rows held out where there is no test part
     variants: tuple[str, ...] = ()
     preset: str | None = None
     settings: tuple[tuple[str, Any], ...] = ()  # dotted path and value, in order

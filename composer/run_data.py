@@ -15,6 +15,7 @@ import torch
 from composer.data import Dataset, open_data
 from composer.data.demo import demo_dataset, demo_styles
 from composer.data.demo_score import DemoScores, demo_scores
+from composer.data.split import read_share
 from composer.errors import ComposeError
 from composer.nodes import Graph
 from composer.program import Program
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from composer.run import RunSettings
 
 SAMPLE_ROWS = 8  # rows of a sample grid at most
+NO_TEST = "no test part: samples show training pictures (--split 0.1 holds some out, --test-data names others)"
 MOST_WORKERS = 4  # processes that load data, unless the user asks for more
 
 
@@ -48,8 +50,13 @@ class RunData:
 def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
     """Open what `--data` names, or make the built-in demo data. Raises ComposeError for whatever does not fit."""
     streams, direction = graph.streams, settings.direction or "a2b"
+    if settings.split is not None:
+        read_share(settings.split)  # what is wrong with it is said before files are looked at
+        if not settings.data or settings.test_data:
+            other = "and --test-data names them" if settings.test_data else "and the demo data has some already"
+            raise ComposeError(f"--split holds out rows of --data to show, {other}", remedy="leave --split out")
     if settings.data:
-        dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed)
+        dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed, split=settings.split)
         words, workers = " ".join(settings.data), _workers()
     elif settings.direction:
         raise ComposeError("--direction swaps the pictures of --data, and there is none", remedy="give --data DIR")
@@ -59,8 +66,9 @@ def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
     shown = dataset.held_out or dataset
     if settings.test_data:
         shown = open_data(settings.test_data, streams, direction=direction, seed=settings.seed)
+    notes = [] if shown is not dataset else [NO_TEST]
     workers = workers if settings.workers is None else settings.workers
-    return _assemble(words, not settings.data, dataset, shown, workers, graph)
+    return _assemble(words, not settings.data, dataset, shown, workers, graph, notes)
 
 
 def score_demo(program: Program) -> DemoScores | None:
@@ -83,7 +91,9 @@ def _one_by_one(program: Program, name: str, images: torch.Tensor) -> torch.Tens
     return torch.stack([translate_one(program, image, name, 0) for image in images])
 
 
-def _assemble(words: str, demo: bool, dataset: Dataset, shown: Dataset, workers: int, graph: Graph) -> RunData:
+def _assemble(
+    words: str, demo: bool, dataset: Dataset, shown: Dataset, workers: int, graph: Graph, notes: Sequence[str]
+) -> RunData:
     batch = graph.training.batch
     loader = dataset.loader(batch, workers=workers)
     # Batches of the size the graph trains with: some methods pair the rows of a batch.
@@ -91,7 +101,7 @@ def _assemble(words: str, demo: bool, dataset: Dataset, shown: Dataset, workers:
     samples = [fixed.batch(number) for number in range(max(1, min(SAMPLE_ROWS // batch, fixed.epoch_length)))]
     return RunData(
         words,
-        [*dataset.describe(), *loader.notes],
+        [*dataset.describe(), *notes, *loader.notes],
         _digest(dataset),
         loader,
         workers,

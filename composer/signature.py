@@ -113,7 +113,7 @@ class Several:
 Type = Tensor | Series | Several
 UNKNOWN = Tensor("value", None)
 INTEGER_KINDS = frozenset({"label", "label_map", "ids", "index"})
-REAL_KINDS = frozenset({"image", "features", "style", "code", "latent"})
+REAL_KINDS = frozenset({"image", "features", "style", "code", "latent", "attributes"})
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """`composer translate`: pictures through a trained run, one at a time, whatever their size.
 
 A picture is read upright with its full range, padded to a size the networks take (its edges mirrored outwards),
-translated and cropped back. It goes alone through the program and draws come from `seed` alone, so it gives
-the same bytes whatever other pictures are translated beside it.
+translated, cropped back and written with the range it had. It goes alone through the program and draws come from
+`seed` alone, so it gives the same bytes whatever other pictures are translated beside it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from composer import checkpoint
-from composer.data.files import list_images
 from composer.data.pictures import Window, crop_back, pad_to, read_image, write_image
-from composer.errors import ComposeError, Problem, nearest
+from composer.errors import ComposeError, nearest
 from composer.run_folder import RunFolder, open_existing
+from composer.translate_targets import Form, choose_targets, find_pictures, form_of
 
 
 def translate_files(
@@ -39,16 +39,17 @@ def translate_files(
     Every problem that can be known before is raised before the first picture is translated.
     """
     folder = open_existing(run)
-    pictures = list(_pictures(inputs))
-    targets = _targets(pictures, out, force)
+    pictures = find_pictures(inputs, out)
     program, iteration = load_program(folder, device)
     chosen = _choose(program, name)
-    channels = _channels(program, chosen)
+    form = _form(program, chosen)
+    targets = choose_targets(pictures, out, form, force)
     said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures into {out}")
-    out.mkdir(parents=True, exist_ok=True)
     for picture, target in zip(pictures, targets, strict=True):
-        image, info = read_image(picture, channels)
-        write_image(target, translate_one(program, image, chosen, seed), info)
+        image, info = read_image(picture.path, form.channels, form.reading)
+        made = translate_one(program, (image + 1) / 2 if form.unit else image, chosen, seed)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_image(target, made * 2 - 1 if form.unit_made else made, info)
     return targets
 
 
@@ -78,41 +79,6 @@ def load_program(folder: RunFolder, device: torch.device | str = "cpu") -> tuple
     return program, newest.iteration
 
 
-def _pictures(inputs: Sequence[Path]) -> Iterator[Path]:
-    for path in inputs:
-        if path.is_dir():
-            found = list_images(path)
-            if not found:
-                raise ComposeError(f"no pictures in '{path}'")
-            yield from found
-        elif path.exists():
-            yield path
-        else:
-            raise ComposeError(f"there is no file or folder '{path}'")
-
-
-def _targets(pictures: Sequence[Path], out: Path, force: bool) -> list[Path]:
-    """`out/STEM.png` for each picture; two pictures of one stem and files in the way are refused together."""
-    targets = [out / f"{picture.stem}.png" for picture in pictures]
-    problems = []
-    first: dict[str, Path] = {}
-    for picture, target in zip(pictures, targets, strict=True):
-        key = target.name.casefold()  # some file systems hold Cat.png and cat.png to be one file
-        other = first.setdefault(key, picture)
-        if other is not picture:
-            fact = f"'{other}' and '{picture}' would both become '{target}'"
-            problems.append(Problem(fact, remedy="rename one, or translate them into two folders"))
-        elif target.resolve() == picture.resolve():
-            problems.append(Problem(f"'{picture}' would be replaced by its translation", remedy="name another --out"))
-        elif target.exists() and not force:
-            problems.append(Problem(f"'{target}' exists", remedy="name another --out, or replace it with --force"))
-    if out.exists() and not out.is_dir():
-        problems.append(Problem(f"'{out}' is a file", remedy="name a folder with --out"))
-    if problems:
-        raise ComposeError.together(problems)
-    return targets
-
-
 def _choose(program: Any, name: str | None) -> str:
     """The translation called `name`, or the only one there is."""
     known = list(program.translations)
@@ -128,9 +94,10 @@ def _choose(program: Any, name: str | None) -> str:
     return name
 
 
-def _channels(program: Any, name: str) -> int:
-    """How many channels the one picture has that the translation starts from."""
-    return int(picture_sizes(program, name)[0][1])
+def _form(program: Any, name: str) -> Form:
+    """How many channels the one picture has that the translation starts from, and how it is read and written."""
+    own, made = picture_sizes(program, name)
+    return form_of(program, name, int(own[1]), int(made[1]))
 
 
 def _enlargement(program: Any, name: str) -> tuple[Fraction, Fraction]:

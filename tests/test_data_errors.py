@@ -57,7 +57,10 @@ def test_wide_pictures_anywhere_are_no_pairs_to_suggest(tmp_path: Path) -> None:
 def test_labels_need_domains_and_their_number(tmp_path: Path) -> None:
     folder(tmp_path / "flat", **{".": ["1"]})
     message = error_of([tmp_path / "flat"], LABELLED)
-    assert message.endswith("expected a folder of pictures for each domain, in it or in train/")
+    assert message.endswith(
+        "expected a folder of pictures for each domain, in it or in train/, or pictures and one table (.csv, or "
+        "list_attr*.txt) in it, or x=DIR x_ref=DIR y=TABLE y_ref=TABLE"
+    )
     folder(tmp_path / "two", cat=["1"], dog=["1"])
     place = Place("graphs/g.yaml", 7, 3)
     streams = [Stream("source", (Field("x", "image", (3, 8, 8)), Field("y", "label", (3,), {}, place)))]
@@ -89,7 +92,7 @@ def test_names_of_inputs_are_checked_together(tmp_path: Path) -> None:
     folder(tmp_path, trainA=["1"], trainB=["1"])
     message = error_of([f"c={tmp_path}/trainA", f"a={tmp_path}/trianA", "b="], UNPAIRED)
     assert message.splitlines() == [
-        "this graph has no picture input 'c'; known here: a, b, x[a], x[b]",
+        "this graph has no input 'c'; known here: a, b, x[a], x[b]",
         f"there is no folder '{tmp_path}/trianA'; did you mean '{tmp_path}/trainA'?",
         "'b=' names no folder; write b=DIR",
     ]
@@ -108,13 +111,18 @@ FORM = "data is one folder, or a folder for each picture input; given:"
         ),
         ([], f"{FORM} nothing; write one DIR, or a=DIR b=DIR"),
         (["one", "two"], f"{FORM} 'one', 'two'; write one DIR, or a=one b=two"),
-        (["one", "b=two"], f"{FORM} 'one', 'b=two'; write one DIR, or a=DIR b=DIR"),
+        (
+            ["one", "b=two"],
+            "'b=two' stands beside one folder, and x[b] is a picture; beside DIR stand columns of its table; "
+            "or name a folder for each input",
+        ),
         (["{}/trainA/1.png"], "'{}/trainA/1.png' is a file; name the folder with the pictures"),
         (["{}/none/there"], "there is no folder '{}/none/there'; give the path of a folder with pictures"),
         (
             ["a={}/empty", "b={}/trainB"],
             "no pictures in '{}/empty': it holds nothing; "
-            "pictures are files named .bmp .gif .jfif .jp2 .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp",
+            "pictures are files named .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .npy .pbm .pgm .png .pnm .ppm .tga "
+            ".tif .tiff .webp",
         ),
     ],
 )
@@ -200,13 +208,22 @@ def test_a_label_beyond_its_classes_is_refused(tmp_path: Path) -> None:
     [
         (
             Field("m", "mask", (3,)),
-            "input 'm' is of the kind 'mask', which cannot be read from files; known here: image, label",
+            "input 'm' is of the kind 'mask', which cannot be read from files; known here: attributes, code, "
+            "ids, image, label, label_map",
         ),
         (
             Field("a", "image", (3, 8)),
             "input 'a' is image(3, 8); write image(channels, height, width) with whole numbers from 1",
         ),
-        (Field("a", "image", (19, 8, 8)), "input 'a' has 19 channels; image files have 1 to 4"),
+        (
+            Field("a", "image", (3, 8, 8), {"background": "pink"}),
+            "option background of input 'a' is 'pink'; it is one of white, grey, black, or [red, green, blue] "
+            "from 0 to 255",
+        ),
+        (
+            Field("a", "image", (3, 8, 8), {"levels": [0, 0]}),
+            "option levels of input 'a' is [0, 0]; it is two different numbers, [black, white]",
+        ),
         (Field("a", "image", (3, 8, 8), {"lod": 9}), "unknown option 'lod' of input 'a'; did you mean 'load'?"),
         (Field("a", "image", (3, 8, 8), {"flip": 2}), "option flip of input 'a' is 2; it is a number from 0 to 1"),
         (
@@ -242,8 +259,10 @@ def test_fields_of_a_row_must_agree() -> None:
 
 def test_streams_that_folders_cannot_give(tmp_path: Path) -> None:
     two = Stream("s", (Field("x", "image", (3, 8, 8)), Field("z", "image", (3, 8, 8)), Field("y", "label", (2,))))
-    expected = "'s' has 2 pictures and 1 labels; a folder a domain can give one picture and one label"
-    assert error_of([tmp_path], [two]) == expected
+    folder(tmp_path, cat=["1"], dog=["1"])
+    assert error_of([tmp_path], [two]) == (
+        "'s' has 2 pictures and 1 labels; a folder a domain can give one picture and one label; a table can give more"
+    )
     only = Stream("s", (Field("y", "label", (2,)),))
     assert error_of([tmp_path], [only]).startswith("this graph reads no pictures")
     with pytest.raises(ComposeError, match="no rows for s"):

@@ -97,7 +97,7 @@ def test_every_mode_becomes_the_channels_asked_for(
         pixels, info = decode(scratch, channels)
         assert pixels.shape == (height, width, channels) and (info.width, info.height) == (width, height)
         deep = mode in ("I;16", "F")
-        assert pixels.dtype == (np.float32 if deep else np.uint8) and info.depth == (16 if deep else 8)
+        assert pixels.dtype == (np.float32 if deep else np.uint8) and info.depth == {"F": 32, "I;16": 16}.get(mode, 8)
         found = pixels.astype(float) * (255 if deep else 1)
         if channels == 3:
             assert np.abs(found - colours).max() <= (1e-3 if deep else 1.01)
@@ -123,7 +123,7 @@ def test_pictures_stand_upright(tmp_path: Path, orientation: int) -> None:
 @pytest.mark.parametrize("values", [np.array([[0, 70000]], np.int32), np.array([[-1, 0]], np.int32)])
 def test_numbers_without_a_known_white_are_refused(tmp_path: Path, values: np.ndarray[Any, Any]) -> None:
     Image.fromarray(values).save(tmp_path / "a.tif")
-    with pytest.raises(Unreadable, match=r"outside 0..65535: which of them is white cannot be known"):
+    with pytest.raises(Unreadable, match=r"outside 0..65535: .* which of them is white cannot be known; .* levels="):
         decode(tmp_path / "a.tif", 3)
     Image.fromarray(values.astype(np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(Unreadable, match=r"fractions outside 0..1"):
@@ -313,11 +313,10 @@ def test_words_for_pictures_that_cannot_be_read_or_written(tmp_path: Path) -> No
     (tmp_path / "a.png").write_text("text")
     cases = [
         (lambda: read_image(tmp_path / "a.png"), f"cannot read '{tmp_path}/a.png' (no image format that Pillow knows)"),
-        (lambda: read_image(tmp_path / "a.png", 7), f"'{tmp_path}/a.png' cannot be read as 7 channels"),
         (lambda: write_image(tmp_path / "a.xyz", torch.zeros(3, 2, 2)), f"cannot write '{tmp_path}/a.xyz'; use one of"),
         (
             lambda: write_image(tmp_path / "a.png", torch.zeros(19, 2, 2)),
-            f"[19, 2, 2] is no picture to write to '{tmp_path}",
+            f"'{tmp_path}/a.png' cannot hold 19 channels; write more than 4 to a .tif or .npy",
         ),
         (lambda: write_image(tmp_path / "a.png", torch.full((3, 2, 2), torch.nan)), "the picture for '"),
         (lambda: write_image(tmp_path / "no" / "a.png", torch.zeros(3, 2, 2)), f"'{tmp_path}/no/"),
@@ -361,4 +360,5 @@ def test_resizing_numbers_stays_in_range() -> None:
 
 def test_every_suffix_is_one_that_pillow_opens() -> None:
     Image.init()
-    assert SUFFIXES <= {suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN}
+    opened = {suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN}
+    assert SUFFIXES - {".npy"} <= opened

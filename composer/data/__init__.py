@@ -11,6 +11,7 @@ from __future__ import annotations
 from composer.data.dataset import Dataset, bind
 from composer.data.folders import open_data
 from composer.data.source import Source
-from composer.fields import KINDS, Field, Stream, check_streams
+from composer.field_checks import check_streams
+from composer.fields import KINDS, Field, Stream
 
 __all__ = ["KINDS", "Dataset", "Field", "Source", "Stream", "bind", "check_streams", "open_data"]

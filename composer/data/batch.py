@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from composer.data import dice
-from composer.data.files import FileSource
 from composer.data.order import Order
-from composer.data.prepare import Recipe, finished, resized
-from composer.data.source import Array, Source
+from composer.data.prepare import Another, Recipe, finished, resized
+from composer.data.source import Array, Source, labels_of, place_of
 from composer.errors import ComposeError
 
 
@@ -26,11 +27,12 @@ class BatchMaker:
         self.order = order
         self.train = train
         self.cache_bytes = cache_bytes
+        self._labels: dict[tuple[str, str], npt.NDArray[np.int64]] = {}  # by stream and label, where asked for
         self._kept: dict[tuple[str, int], dict[str, Array]] = {}
         self._kept_bytes = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}, "_kept_bytes": 0}
+        return {**self.__dict__, "_labels": {}, "_kept": {}, "_kept_bytes": 0}
 
     def make(self, number: int) -> dict[str, Array]:
         """Batch `number` of the run, from 0: fields by name, images float32 [b, c, h, w], labels int64 [b]."""
@@ -39,21 +41,49 @@ class BatchMaker:
         for recipe in self.recipes:
             rows = []
             for item, index in zip(items, self.order.indices(recipe.stream, number), strict=True):
-                name = (self.order.seed, "augment", recipe.stream, epoch, item)
-                draws = [float(u) for u in dice.uniform(3, *name)] if self.train else None
-                resized_row = self._resized(recipe, index)
-                try:
-                    rows.append(finished(resized_row, recipe, draws))
-                except ComposeError as error:
-                    raise ComposeError(
-                        f"{self._place(recipe.stream, index)}: {error.fact}", remedy=error.remedy
-                    ) from None
+                row = self._finished(recipe, index, self._draws(recipe.stream, epoch, item))
+                for other in recipe.others:
+                    partner = self._partner(recipe.stream, other, index, epoch)
+                    draws = self._draws(recipe.stream, epoch, item, other.picture.name)
+                    row[other.picture.name] = self._another(recipe, other, partner, draws)
+                rows.append(row)
             batch.update({name: np.stack([row[name] for row in rows]) for name in rows[0]})
         return batch
 
+    def _draws(self, stream: str, epoch: int, item: int, *more: str) -> list[float] | None:
+        """Numbers for mirror and crop; none at test time."""
+        if not self.train:
+            return None
+        return [float(u) for u in dice.uniform(3, self.order.seed, "augment", stream, epoch, item, *more)]
+
+    def _finished(self, recipe: Recipe, index: int, draws: list[float] | None) -> dict[str, Array]:
+        resized_row = self._resized(recipe, index)
+        try:
+            return finished(resized_row, recipe, draws)
+        except ComposeError as error:
+            raise ComposeError(f"{self._place(recipe.stream, index)}: {error.fact}", remedy=error.remedy) from None
+
+    def _partner(self, stream: str, other: Another, index: int, epoch: int) -> int:
+        """The row that shows the same label as row `index`, another one where there is one."""
+        key = stream, other.label
+        if key not in self._labels:
+            self._labels[key] = labels_of(self.sources[stream], other.label)
+        return self.order.another(stream, other.picture.name, index, epoch, self._labels[key])
+
+    def _another(self, recipe: Recipe, other: Another, index: int, draws: list[float] | None) -> Array:
+        """The picture of row `index` under the name of the field that shows it; its crop is its own."""
+        like = next(one for one in recipe.pictures if one.name == other.of)
+        alone = replace(recipe, pictures=(other.picture,), labels=(), maps=(), vectors=(), others=())
+        if replace(like, name=other.picture.name) == other.picture:
+            row = {other.picture.name: self._resized(recipe, index)[other.of]}
+        else:
+            row = resized(
+                {other.picture.name: self.sources[recipe.stream].row(index)[other.of]}, alone, train=self.train
+            )
+        return finished(row, alone, draws)[other.picture.name]
+
     def _place(self, stream: str, index: int) -> str:
-        source = self.sources[stream]
-        return source.files(index) if isinstance(source, FileSource) else f"row {index} of '{stream}'"
+        return place_of(self.sources[stream], stream, index)
 
     def _resized(self, recipe: Recipe, index: int) -> dict[str, Array]:
         key = recipe.stream, index

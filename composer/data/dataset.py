@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from composer.data.batch import BatchMaker
 from composer.data.decode import listed
-from composer.data.files import FileSource
+from composer.data.files import with_options
 from composer.data.order import make_order
 from composer.data.prepare import make_recipe
 from composer.data.source import Source
 from composer.errors import ComposeError
-from composer.fields import Stream, check_streams, shared_option
+from composer.field_checks import check_streams
+from composer.fields import Stream, shared_option
 
 if TYPE_CHECKING:
     import torch
@@ -42,8 +43,11 @@ class Dataset:
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to continue on the same rows; plain data for a checkpoint."""
-        sources = self.sources.items()
-        digests = {name: source.identity() for name, source in sources if isinstance(source, FileSource)}
+        digests = {
+            name: tell()
+            for name, source in self.sources.items()
+            if (tell := getattr(source, "identity", None)) is not None
+        }
         return {"rows": self.rows(), "files": digests, "seed": self.seed}
 
     def loader(
@@ -96,5 +100,5 @@ def bind(
     if missing:
         raise ComposeError(f"no rows for {listed(missing)}")
     kept = tuple(streams)
-    test = Dataset(kept, dict(held_out), seed) if held_out else None
-    return Dataset(kept, dict(sources), seed, tuple(notes), test)
+    test = Dataset(kept, with_options(held_out, kept), seed) if held_out else None
+    return Dataset(kept, with_options(sources, kept), seed, tuple(notes), test)

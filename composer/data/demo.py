@@ -1,8 +1,9 @@
 """The built-in demo data: landscapes made up on the spot, for graphs that are run without `--data`.
 
-The first domain of a graph gets the first style, day; the second gets night. Streams that a graph keeps apart show
-different scenes, so nothing in them is paired; the fields of one stream show the same scene. In the test part all
-streams show the same scenes, row by row, so the truth of every translation is known.
+The first domain of a graph gets the first style, day; the second gets night, then winter and dusk. A label or
+attributes choose the style of their row; label maps and instance maps show what is truly there. Streams that a graph
+keeps apart show different scenes, so nothing in them is paired; the fields of one stream show the same scene. In the
+test part all streams show the same scenes, row by row, so the truth of every translation is known.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from composer.data.dataset import Dataset, bind
+from composer.data.demo_maps import ATTRIBUTES, attributes, class_map, instance_map
 from composer.data.demo_paint import STYLES, Bytes, paint
-from composer.data.demo_scenes import make_scene
+from composer.data.demo_scenes import Scene, make_scene
 from composer.data.source import Array
 from composer.errors import ComposeError, Problem
-from composer.fields import Field, Stream, short_name
+from composer.fields import FROM_TABLES, SPATIAL, Field, Stream, fields_of, short_name
 from composer.files import explain
 
 TRAIN_ROWS = 512
@@ -40,6 +43,16 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What else of a scene a field asks for: its kind, and how many classes or numbers (0: any)."""
+
+    name: str
+    kind: str
+    count: int
+    size: int
+
+
+@dataclass(frozen=True)
 class DemoSource:
     """The rows of one stream (see `composer.data.source.Source`). Row i shows scene i of `split`."""
 
@@ -48,15 +61,19 @@ class DemoSource:
     split: str
     rows: int
     seed: int
+    truths: tuple[Truth, ...] = ()
 
     def __len__(self) -> int:
         return self.rows
 
     def row(self, index: int) -> Mapping[str, Array]:
-        """Pictures uint8 `[size, size, channels]`, labels int64 `[]`."""
+        """Pictures uint8 `[size, size, channels]`, labels int64 `[]`, maps int64 `[size, size]`, float32 `[count]`."""
         scene = make_scene(self.seed, self.split, index)
         result: dict[str, Array] = {name: np.array(index % classes, np.int64) for name, classes in self.labels}
-        own = list(STYLES)[index % self.labels[0][1]] if self.labels else ""
+        styles = self._own_styles()
+        own = styles[index % len(styles)]
+        for truth in self.truths:
+            result[truth.name] = _truth(truth, scene, own)
         for column in self.columns:
             result[column.name] = with_channels(paint(scene, column.size, column.style or own), column.channels)
         return result
@@ -64,8 +81,19 @@ class DemoSource:
     def describe(self) -> str:
         """`512 made-up landscapes (day, night)`."""
         styles = [column.style for column in self.columns if column.style]
-        styles += list(STYLES)[: self.labels[0][1]] if self.labels else []
-        return f"{self.rows} made-up landscapes ({', '.join(dict.fromkeys(styles))})"
+        own = self._own_styles() if any(column.style is None for column in self.columns) else []
+        return f"{self.rows} made-up landscapes ({', '.join(dict.fromkeys([*styles, *own]))})"
+
+    def labels_of(self, name: str) -> npt.NDArray[np.int64]:
+        """The label of every row."""
+        return np.arange(self.rows) % dict(self.labels)[name]
+
+    def _own_styles(self) -> list[str]:
+        """The styles that rows with a label, or with attributes, take in turn."""
+        if self.labels:
+            return list(STYLES)[: self.labels[0][1]]
+        counts = [truth.count for truth in self.truths if truth.kind in ("attributes", "code")]
+        return list(STYLES)[: counts[0] + 1 if counts else 1]
 
 
 def demo_dataset(streams: Sequence[Stream], *, seed: int = 0) -> Dataset:
@@ -91,12 +119,20 @@ def demo_styles(streams: Sequence[Stream]) -> dict[str, str]:
     domains: dict[str, str] = {}
     styles = list(STYLES)
     for stream in streams:
-        labelled = any(column.kind == "label" for column in stream.fields)
+        labelled = any(column.kind in FROM_TABLES for column in stream.fields)
         for column in stream.fields:
             if column.kind == "label":
                 if column.args[0] > len(styles):
                     fact = f"'{column.name}' has {column.args[0]} classes and the demo data {len(styles)} styles"
                     problems.append(Problem(fact, column.place, _OWN_DATA))
+            elif column.kind in ("attributes", "code"):
+                if column.args[0] > len(ATTRIBUTES):
+                    fact = (
+                        f"'{column.name}' has {column.args[0]} numbers and the demo data {len(ATTRIBUTES)} attributes"
+                    )
+                    problems.append(Problem(fact, column.place, f"they are {', '.join(ATTRIBUTES)}; {_OWN_DATA}"))
+            elif column.kind in ("label_map", "ids"):
+                pass
             elif column.kind != "image":
                 fact = f"the demo data has no {column.kind} for '{column.name}'"
                 problems.append(Problem(fact, column.place, _OWN_DATA))
@@ -154,15 +190,24 @@ def _as_painted(stream: Stream) -> Stream:
     fields = []
     for column in stream.fields:
         options = {name: value for name, value in column.options.items() if name not in ("load", "resize", "crop")}
-        fields.append(replace(column, options={**options, "flip": 0.0} if column.kind == "image" else options))
+        fields.append(replace(column, options={**options, "flip": 0.0} if column.kind in SPATIAL else options))
     return replace(stream, fields=tuple(fields))
 
 
 def _source(stream: Stream, styles: Mapping[str, str], split: str, rows: int, seed: int) -> DemoSource:
     columns = tuple(
         Column(column.name, column.args[0], max(column.args[1:]), styles.get(column.name))
-        for column in stream.fields
-        if column.kind == "image"
+        for column in fields_of([stream], "image")
+    )
+    truths = tuple(
+        Truth(column.name, column.kind, 0 if column.kind == "ids" else column.args[0], max(column.args[-2:]))
+        for column in fields_of([stream], "label_map", "ids", "attributes", "code")
     )
     labels = tuple((column.name, column.args[0]) for column in stream.fields if column.kind == "label")
-    return DemoSource(columns, labels, split, rows, seed)
+    return DemoSource(columns, labels, split, rows, seed, truths)
+
+
+def _truth(truth: Truth, scene: Scene, style: str) -> Array:
+    if truth.kind == "label_map":
+        return class_map(scene, truth.size, truth.count)
+    return instance_map(scene, truth.size) if truth.kind == "ids" else attributes(scene, style, truth.count)

@@ -3,7 +3,8 @@
 `day` paints every object plain, on a light and soft ground. `night` keeps each object's hue (its value falls from 0.96
 to 0.72, three quarters) but draws a bright rim, seams, roofs, snow and lit windows into it, and weaves the sky and the
 hills from dark threads, each in a direction of its own. What is what has to be seen from the surroundings: no map from
-a pixel's colour to another knows where a thread, a rim or a window lies.
+a pixel's colour to another knows where a thread, a rim or a window lies. `winter` and `dusk` are for graphs with more
+than two domains.
 """
 
 from __future__ import annotations
@@ -83,6 +84,24 @@ STYLES: Mapping[str, Style] = {
             "lamp": Paint(fixed=(1.0, 0.86, 0.5)),
             "rim": Paint(0.55, 0.92),
         },
+    ),
+    "winter": Style(
+        (
+            Ground((0.72, 0.80, 0.88), (0.86, 0.91, 0.95), "level"),
+            Ground((0.80, 0.86, 0.93), (0.94, 0.96, 0.99), "upright"),
+            Ground((0.88, 0.92, 0.96), (1.00, 1.00, 1.00), "slanted"),
+        ),
+        Paint(0.55, 0.78),
+        {"dark": Paint(0.6, 0.5), "lit": Paint(fixed=(1.0, 1.0, 1.0)), "lamp": Paint(fixed=(0.35, 0.32, 0.38))},
+    ),
+    "dusk": Style(
+        (
+            Ground((0.33, 0.20, 0.38), (0.95, 0.58, 0.38)),
+            Ground((0.40, 0.22, 0.32), (0.52, 0.30, 0.34), "upright"),
+            Ground((0.22, 0.12, 0.20), (0.34, 0.20, 0.25), "level"),
+        ),
+        Paint(0.7, 0.5),
+        {"dark": Paint(0.7, 0.34), "lamp": Paint(fixed=(1.0, 0.82, 0.45)), "rim": Paint(0.55, 0.66)},
     ),
 }
 

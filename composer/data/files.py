@@ -4,38 +4,79 @@ from __future__ import annotations
 
 import hashlib
 import os
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from composer.data.decode import SUFFIXES, ImageInfo, Unreadable, decode, listed, probe, shown
-from composer.data.source import Array, Pixels
+from composer.data.decode import SUFFIXES, decode, is_complete, probe
+from composer.data.maps import read_ids
+from composer.data.reading import AS_IT_IS, Reading, Unreadable, listed, quiet, shown
+from composer.data.source import Array, Source
 from composer.errors import ComposeError, Problem
+from composer.fields import Stream
 
-DECODE_BELOW = 32 * 2**20  # bytes of files that are decoded wholly before training; of more only the heads are read
-PROBE_AT_MOST = 20_000  # files whose heads are read before training; of more, as many evenly spread ones
+DECODE_BELOW = 32 * 2**20  # bytes of files that are decoded wholly before training; of more only the two ends are read
+PROBE_AT_MOST = 100_000  # files whose ends are read before training; of more, as many evenly spread ones
+_LEFTOVERS = ("__MACOSX", "System Volume Information", "$RECYCLE.BIN")  # folders that systems put beside pictures
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The picture files in a folder, sorted by name; hidden files are passed over, folders in it not entered."""
+def list_images(folder: Path, recursive: bool = False, skip: Collection[str] = ()) -> list[Path]:
+    """The picture files in a folder, sorted by name; with `recursive` also those in its folders, sorted by path.
+
+    Hidden files and folders are passed over, and what systems leave beside pictures. Links are followed; a folder that
+    links lead to a second time is entered once. `skip`: names of folders right in this one that are not entered.
+    """
+    found = [folder / name for name in _names(folder, folders=False) if Path(name).suffix.lower() in SUFFIXES]
+    if recursive:
+        entered = {_identity(folder)}
+        skipped = {name.casefold() for name in skip}
+        for inner in list_folders(folder):
+            if inner.name.casefold() not in skipped:
+                found += _images_below(inner, entered)
+    return found
+
+
+def _images_below(folder: Path, entered: set[tuple[int, int]]) -> list[Path]:
+    identity = _identity(folder)
+    if identity in entered:
+        return []
+    entered.add(identity)
+    found = list_images(folder)
+    for inner in list_folders(folder):
+        found += _images_below(inner, entered)
+    return found
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """The same for all paths that lead to a folder."""
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if not _is_dir(entry))
+        status = os.stat(folder)
     except OSError as error:
-        raise ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}") from None
-    return [folder / name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
+        raise _closed(folder, error) from None
+    return status.st_dev, status.st_ino
 
 
 def list_folders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name, without hidden ones."""
+    return [folder / name for name in _names(folder, folders=True) if name not in _LEFTOVERS]
+
+
+def _names(folder: Path, *, folders: bool) -> list[str]:
+    """The sorted names of the files or the folders in a folder, without hidden ones."""
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if _is_dir(entry))
+        with os.scandir(folder) as entries:
+            return sorted(e.name for e in entries if not e.name.startswith(".") and _is_dir(e) == folders)
     except OSError as error:
-        raise ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}") from None
-    return [folder / name for name in names if not name.startswith(".")]
+        raise _closed(folder, error) from None
+
+
+def _closed(folder: Path, error: OSError) -> ComposeError:
+    return ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}")
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
@@ -45,41 +86,69 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return False  # a link that cannot be followed; reading it says why
 
 
+Kept = TypeVar("Kept", bound=Source)
+Use: TypeAlias = tuple[int, Reading, int]  # channels, options and strips that a file is read with
+
+
 @dataclass(frozen=True)
 class Column:
-    """Where the pictures of one image field are: a file a row, or one of `parts` equal strips of it, from the left."""
+    """Where one field's pictures or maps are: a file a row, or one of `parts` equal strips of it, from the left."""
 
-    channels: int
+    channels: int  # 0 for maps
     paths: tuple[str, ...]
     part: int = 0
     parts: int = 1
+    reading: Reading = AS_IT_IS
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """The rows of one stream, read from files."""
+    """The rows of one stream, read from files. `values`: float32 [rows, count] of attributes and codes."""
 
     columns: Mapping[str, Column]
     labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     text: str = ""
+    values: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).paths)
 
     def row(self, index: int) -> dict[str, Array]:
         """Raises ComposeError when a file cannot be read."""
-        opened: dict[tuple[str, int], Pixels] = {}
+        opened: dict[tuple[str, int, Reading], Array] = {}
         row: dict[str, Array] = {}
         for name, column in self.columns.items():
-            key = column.paths[index], column.channels
+            key = column.paths[index], column.channels, column.reading
             if key not in opened:
                 try:
-                    opened[key] = decode(*key)[0]
+                    opened[key] = decode(*key)[0] if column.channels else read_ids(key[0])
                 except Unreadable as error:
                     raise _unreadable([(key[0], str(error))], 1) from None
-            row[name] = _strip(opened[key], column, key[0])
+            row[name] = _strip(opened[key], column, key[0]) if column.channels else opened[key]
         row.update({name: np.asarray(values[index], dtype=np.int64) for name, values in self.labels.items()})
+        row.update({name: values[index] for name, values in self.values.items()})
         return row
+
+    def labels_of(self, name: str) -> tuple[int, ...]:
+        """The label of every row."""
+        return self.labels[name]
+
+    def keys(self) -> list[str]:
+        """A name for each row: that of its file, with its folder where names repeat."""
+        paths = [Path(path) for path in next(iter(self.columns.values())).paths]
+        stems = [path.stem for path in paths]
+        if len(set(stems)) == len(stems):
+            return stems
+        return [f"{path.parent.name}/{path.stem}" for path in paths]
+
+    def part(self, rows: Sequence[int], text: str) -> FileSource:
+        """The same with these rows only."""
+        return FileSource(
+            {n: replace(c, paths=tuple(c.paths[i] for i in rows)) for n, c in self.columns.items()},
+            {n: tuple(labels[i] for i in rows) for n, labels in self.labels.items()},
+            text,
+            {n: values[list(rows)] for n, values in self.values.items()},
+        )
 
     def files(self, index: int) -> str:
         """The files of a row, for messages."""
@@ -95,10 +164,11 @@ class FileSource:
             for name, column in self.columns.items()
         }
         text = repr((sorted(columns.items()), sorted(self.labels.items())))
+        text += "".join(repr((n, hashlib.sha256(v.tobytes()).hexdigest())) for n, v in sorted(self.values.items()))
         return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
-def _strip(pixels: Pixels, column: Column, path: str) -> Pixels:
+def _strip(pixels: Array, column: Column, path: str) -> Array:
     width = pixels.shape[1] // column.parts
     if width == 0:
         raise _unreadable([(path, _too_narrow(column.parts))], 1)
@@ -109,64 +179,54 @@ def _too_narrow(parts: int) -> str:
     return f"too narrow for {parts} pictures side by side"
 
 
-def match_stems(columns: Mapping[str, Sequence[Path]], stream: str) -> tuple[dict[str, list[Path]], list[str]]:
-    """Rows of files with the same stem, one for each field, sorted; and notes on the files left out.
-
-    Raises ComposeError when no stem is in all folders, or a folder has two files of one stem.
-    """
-    by_stem = {name: _stems(paths) for name, paths in columns.items()}
-    common = sorted(set.intersection(*map(set, by_stem.values())))
-    if not common:
-        shown_stems = ", ".join(f"{name} has {listed(list(stems)[:3], 3)}" for name, stems in by_stem.items())
-        raise ComposeError(
-            f"'{stream}' needs pairs, and no file of {' and '.join(by_stem)} has the same name: {shown_stems}",
-            remedy="give the two pictures of a pair the same file name, or choose a graph for unpaired pictures",
-        )
-    notes, kept = [], set(common)
-    for name, stems in by_stem.items():
-        alone = [path.name for stem, path in stems.items() if stem not in kept]
-        if alone:
-            others = " and ".join(other for other in by_stem if other != name)
-            count = f"{len(alone)} of {len(stems)} files of {name} are left out"
-            notes.append(f"{count}, because {others} has none of that name: {listed(alone, 5)}")
-    return {name: [stems[stem] for stem in common] for name, stems in by_stem.items()}, notes
-
-
-def _stems(paths: Sequence[Path]) -> dict[str, Path]:
-    """Files by stem; the same letters may be encoded in two ways on different systems, so they are normalised."""
-    stems: dict[str, Path] = {}
-    for path in paths:
-        stem = unicodedata.normalize("NFC", path.stem)
-        if stem in stems:
-            fact = f"'{shown(path.parent)}' has both {shown(stems[stem].name)} and {shown(path.name)}"
-            raise ComposeError(fact, remedy="pairs are found by the name without suffix: keep one of the two")
-        stems[stem] = path
-    return stems
+def with_options(sources: Mapping[str, Kept], streams: Iterable[Stream]) -> dict[str, Kept]:
+    """The sources with files read as the options of their fields say."""
+    asked = {column.name: Reading.of(column.options) for stream in streams for column in stream.fields}
+    made: dict[str, Kept] = {}
+    for stream, source in sources.items():
+        if isinstance(source, FileSource):
+            columns = {
+                name: replace(column, reading=asked.get(name, column.reading))
+                for name, column in source.columns.items()
+            }
+            made[stream] = cast("Kept", replace(source, columns=columns))
+        else:
+            made[stream] = source
+    return made
 
 
 def examine(sources: Iterable[FileSource]) -> list[Problem]:
-    """Read every file once, wholly when they are few, and say in one Problem which ones cannot be read."""
-    parts: dict[str, int] = {}
+    """Read every picture once, wholly when they are few, and say in one Problem which ones cannot be read."""
+    uses: dict[str, set[Use]] = {}
     for source in sources:
         for column in source.columns.values():
-            parts.update((path, max(column.parts, parts.get(path, 1))) for path in column.paths)
-    paths = sorted(parts)
+            if not column.channels:
+                continue  # maps are read by `composer.data.maps`
+            use = column.channels, column.reading, column.parts
+            for path in column.paths:
+                uses.setdefault(path, set()).add(use)
+    paths = sorted(uses)
     whole = sum(map(_size, paths)) <= DECODE_BELOW
     if not whole and len(paths) > PROBE_AT_MOST:
         paths = paths[:: -(-len(paths) // PROBE_AT_MOST)]
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        reasons = pool.map(lambda path: _reason(path, parts[path], whole=whole), paths)
+    with quiet(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        reasons = pool.map(lambda path: _reason(path, uses[path], whole=whole), paths)
         broken = [(path, reason) for path, reason in zip(paths, reasons, strict=True) if reason]
     return list(_unreadable(broken, len(paths)).problems) if broken else []
 
 
-def _reason(path: str, parts: int, *, whole: bool) -> str:
+def _reason(path: str, uses: Iterable[Use], *, whole: bool) -> str:
     """Why a file cannot be used, or an empty text."""
     try:
-        info: ImageInfo = decode(path, 3)[1] if whole else probe(path)
+        for channels, reading, parts in uses:
+            # A file whose end is missing may still be one that its reader takes.
+            probed = not whole and is_complete(path)
+            info = probe(path, channels, reading) if probed else decode(path, channels, reading)[1]
+            if info.width < parts:
+                return _too_narrow(parts)
     except Unreadable as error:
         return str(error)
-    return _too_narrow(parts) if info.width < parts else ""
+    return ""
 
 
 def _unreadable(broken: Sequence[tuple[str, str]], total: int) -> ComposeError:

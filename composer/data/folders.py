@@ -2,219 +2,163 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from composer.data.binding import bind_layout
 from composer.data.dataset import Dataset, bind
-from composer.data.decode import SUFFIXES, listed, shown
-from composer.data.files import Column, FileSource, examine, list_images, match_stems
-from composer.data.layouts import (
-    TEST,
-    TRAIN,
-    Layout,
-    check_folder,
-    contents,
-    domain_root,
-    domains,
-    find_layout,
-    own_folder,
-    recognise,
-    short_names,
-)
+from composer.data.files import FileSource, examine, with_options
+from composer.data.layout_words import find_layout
+from composer.data.layouts import Layout, recognise, short_names
+from composer.data.maps import scan_maps
+from composer.data.named import Named, read_named
+from composer.data.origins import TEST
+from composer.data.python_data import open_python, python_name
+from composer.data.source import Source
+from composer.data.spec import Item, read_spec
+from composer.data.split import hold_out, read_share
 from composer.errors import ComposeError, Problem
-from composer.fields import Stream, check_streams, fields_of, find_image
+from composer.field_checks import check_streams
+from composer.fields import SPATIAL, Stream, fields_of
 
 DIRECTIONS = {"a2b": False, "atob": False, "b2a": True, "btoa": True}
 
 
-def open_data(spec: Sequence[str], streams: Sequence[Stream], *, direction: str = "a2b", seed: int = 0) -> Dataset:
-    """The data that a user named: one folder in a known layout, or `a=DIR b=DIR` with the names of the picture inputs.
+def open_data(
+    spec: Sequence[str],
+    streams: Sequence[Stream],
+    *,
+    direction: str = "a2b",
+    seed: int = 0,
+    split: str | None = None,
+) -> Dataset:
+    """The data that a user named: one folder in a known layout, `a=DIR b=DIR` by the names of the inputs, or Python.
 
-    `direction="b2a"` swaps the two pictures of a layout: its folders A and B, or the left and right halves.
-    All files are looked at first. Raises ComposeError: unknown layout, missing folders, no pairs, unreadable files.
+    `direction="b2a"` swaps the two pictures of a layout: its folders A and B, or the left and right halves. `split`
+    holds out a share (`0.1`) or number (`20`) of rows where there is no test part. All files are looked at first.
+    Raises ComposeError: unknown layout, missing folders, no pairs, unreadable files, ids that are no class.
     """
     check_streams(streams)
     swapped = DIRECTIONS.get(direction.casefold())
     if swapped is None:
         raise ComposeError(f"unknown direction '{direction}'", remedy="it is a2b or b2a")
+    share = read_share(split) if split is not None else None
+    items = read_spec(spec)
+    sources, held_out, notes = _sources(items, streams, swapped=swapped)
+    _examine(streams, sources, held_out)
+    if share is not None:
+        if held_out:
+            raise ComposeError(
+                "--split holds out rows of data without a test part, and this data has one", remedy="leave it out"
+            )
+        sources, held_out, note = hold_out(sources, share, seed, split or "")
+        notes.append(note)
+    return bind(streams, sources, seed=seed, notes=notes, held_out=held_out or None)
+
+
+Bound = tuple[dict[str, Source], dict[str, Source], list[str]]
+
+
+def _sources(items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool) -> Bound:
+    """The training rows, the test rows if there are any, and notes."""
+    plain = [item for item in items if not item.name]
+    if len(plain) == 1 and len(items) == 1 and python_name(plain[0].value):
+        if swapped:
+            raise ComposeError("b2a swaps the folders of a layout, and this is Python", remedy="swap the names in it")
+        sources, notes = open_python(plain[0].value, streams)
+        return dict(sources), {}, notes
     _check_forms(streams)
-    named = [item for item in spec if _is_named(item)]
-    if named and len(named) == len(spec):
+    if len(plain) == 1 and plain[0].value:
+        layout, test = _in_one_folder(Path(plain[0].value).expanduser(), items, streams, swapped=swapped)
+        return _bound(Named(layout, test), streams)
+    if not plain and items:
         if swapped:
             raise ComposeError("b2a swaps the folders of a layout, and here they are named", remedy="swap the names")
-        layout, test = _named(spec, streams)
-    elif len(spec) == 1 and spec[0]:
-        layout, test = _in_one_folder(Path(spec[0]), streams, swapped=swapped)
-    else:
-        names = short_names(fields_of(streams, "image"))
-        folders = spec if len(spec) == len(names) and not named else ["DIR"] * len(names)
-        form = " ".join(f"{name}={folder}" for name, folder in zip(names, folders, strict=True))
-        given = ", ".join(f"'{item}'" for item in spec) or "nothing"
-        raise ComposeError(
-            f"data is one folder, or a folder for each picture input; given: {given}",
-            remedy=f"write one DIR, or {form}",
-        )
-    sources, notes = _sources(layout, streams)
-    held_out = None
-    if test:
+        return _bound(read_named(items, streams), streams)
+    names = short_names(fields_of(streams, *SPATIAL))
+    folders = [item.value for item in plain] if len(plain) == len(names) == len(items) else ["DIR"] * len(names)
+    form = " ".join(f"{name}={folder}" for name, folder in zip(names, folders, strict=True))
+    given = ", ".join(f"'{item}'" for item in items) or "nothing"
+    raise ComposeError(
+        f"data is one folder, or a folder for each picture input; given: {given}", remedy=f"write one DIR, or {form}"
+    )
+
+
+def _bound(named: Named, streams: Sequence[Stream]) -> Bound:
+    by_python = {name for name, _ in named.python}
+    by_files = [stream for stream in streams if stream.name not in by_python]
+    sources: dict[str, Source] = {}
+    notes: list[str] = []
+    for name, value in named.python:
+        found, said = open_python(value, [stream for stream in streams if stream.name == name])
+        sources.update(found)
+        notes += said
+    files, said = bind_layout(named.layout, by_files)
+    sources.update(files)
+    notes += said
+    held_out: dict[str, Source] = {}
+    if named.test and not by_python:
         try:
-            held_out = _sources(test, streams, like=layout)[0]
+            held_out.update(bind_layout(named.test, by_files, like=named.layout)[0])
         except ComposeError as error:
             notes.append(f"the test part is not used: {error.fact}")
-    problems = examine([*sources.values(), *(held_out or {}).values()])
-    if problems:
-        raise ComposeError.together(problems)
-    return bind(streams, sources, seed=seed, notes=notes, held_out=held_out)
-
-
-def _is_named(item: str) -> bool:
-    """Whether this is NAME=DIR; a folder with `=` in its path is a folder."""
-    name, equals, _ = item.partition("=")
-    return bool(equals) and not {"/", os.sep} & set(name) and not os.path.exists(item)
+    return sources, held_out, notes
 
 
 def _check_forms(streams: Sequence[Stream]) -> None:
-    """Labels are the names of folders, so a stream with a label has one picture; and there must be pictures at all."""
-    if not fields_of(streams, "image"):
-        raise ComposeError("this graph reads no pictures", remedy="folders can only give pictures and their labels")
-    problems = []
-    for stream in streams:
-        images, labels = fields_of([stream], "image"), fields_of([stream], "label")
-        place = stream.fields[0].place if stream.fields else None
-        if labels and (len(images), len(labels)) != (1, 1):
-            fact = f"'{stream.name}' has {len(images)} pictures and {len(labels)} labels"
-            problems.append(Problem(fact, place, "a folder a domain can give one picture and one label"))
-        elif not images:
-            problems.append(Problem(f"'{stream.name}' has no picture", place, "folders give pictures"))
-        elif fields_of(streams, "label") and not labels:
-            fact = f"'{stream.name}' has no label, and other streams of this graph have"
-            problems.append(Problem(fact, place, "give it a label too"))
+    """There must be pictures: what else a row has goes by their names."""
+    if not fields_of(streams, *SPATIAL):
+        raise ComposeError(
+            "this graph reads no pictures", remedy="folders can only give pictures and what goes with them"
+        )
+    problems = [
+        Problem(
+            f"'{stream.name}' has no picture",
+            stream.fields[0].place if stream.fields else None,
+            "folders give pictures",
+        )
+        for stream in streams
+        if not fields_of([stream], *SPATIAL)
+    ]
     if problems:
         raise ComposeError.together(problems)
 
 
-def _in_one_folder(folder: Path, streams: Sequence[Stream], *, swapped: bool) -> tuple[Layout, Layout | None]:
-    layout = find_layout(folder, streams)
-    test = recognise(folder, streams, TEST)
+def _in_one_folder(
+    folder: Path, items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool
+) -> tuple[Layout, Layout | None]:
+    from composer.data.named import read_columns
+
+    asked = read_columns([item for item in items if item.name], streams)
+    layout = find_layout(folder, streams, asked)
+    test = recognise(folder, streams, TEST, asked)
     test = test if test is not None and test.joined == layout.joined else None
     if not swapped:
         return layout, test
     names = list(layout.folders)
-    if len(names) != 2:
-        raise ComposeError(
-            f"b2a swaps two pictures, and this graph reads {len(names)}", remedy="leave the direction out"
-        )
+    if len(names) != 2 or len(fields_of(streams, "image")) != 2:
+        count = len(fields_of(streams, "image"))
+        raise ComposeError(f"b2a swaps two pictures, and this graph reads {count}", remedy="leave the direction out")
     return _swapped(layout), _swapped(test) if test else None
 
 
 def _swapped(layout: Layout) -> Layout:
     first, second = layout.folders
     # The order of the names is the order of the halves.
-    return Layout({second: layout.folders[first], first: layout.folders[second]}, layout.joined)
+    return Layout({second: layout.folders[first], first: layout.folders[second]}, layout.joined, layout.tables)
 
 
-def _named(spec: Sequence[str], streams: Sequence[Stream]) -> tuple[Layout, Layout | None]:
-    """Folders by the names of the picture inputs; every problem of the names is said at once."""
-    problems: list[Problem] = []
-    given: dict[str, Path] = {}
-    labelled = {column.name for stream in streams if fields_of([stream], "label") for column in stream.fields}
-    folders: dict[str, Path] = {}
-    tests: dict[str, Path] = {}
-    for item in spec:
-        name, _, path = item.partition("=")
-        try:
-            column = find_image(name, streams)
-            if column.name in given:
-                raise ComposeError(f"the folder of '{name}' is given twice", remedy="name each picture input once")
-            folder = given[column.name] = Path(os.path.expanduser(path))
-            if not path:
-                raise ComposeError(f"'{item}' names no folder", remedy=f"write {item}DIR")
-            check_folder(folder)
-            find = domain_root if column.name in labelled else own_folder
-            # A folder without pictures is kept as it is: reading its rows says what it holds instead.
-            folders[column.name] = find(folder, TRAIN) or folder
-            test = find(folder, TEST)
-            tests.update({column.name: test} if test else {})
-        except ComposeError as error:
-            problems.extend(error.problems)
-    images = fields_of(streams, "image")
-    missing = [short for short, column in zip(short_names(images), images, strict=True) if column.name not in given]
-    if missing and not problems:
-        wanted = " ".join(f"{name}=DIR" for name in missing)
-        problems.append(Problem(f"no folder for {' and '.join(missing)}", remedy=f"add {wanted}"))
+def _examine(streams: Sequence[Stream], *parts: Mapping[str, Source]) -> None:
+    """Look at every file and raise one ComposeError for all that is wrong with them."""
+    read = [source for part in parts for source in with_options(part, streams).values()]
+    files = [source for source in read if isinstance(source, FileSource)]
+    problems = examine(files)
+    maps = [
+        (column, source.columns[column.name].paths)
+        for column in fields_of(streams, "label_map", "ids")
+        for source in files
+        if column.name in source.columns
+    ]
+    problems += scan_maps(maps)
     if problems:
         raise ComposeError.together(problems)
-    return Layout(folders), Layout(tests) if len(tests) == len(folders) else None
-
-
-def _sources(
-    layout: Layout, streams: Sequence[Stream], like: Layout | None = None
-) -> tuple[dict[str, FileSource], list[str]]:
-    """The rows of each stream. `like` is the layout of the training part, whose domains give the labels."""
-    sources, notes = {}, []
-    for stream in streams:
-        images = [column for column in stream.fields if column.kind == "image"]
-        labels = [column for column in stream.fields if column.kind == "label"]
-        if labels:
-            name = images[0].name
-            root = (like or layout).folders[name]
-            sources[stream.name] = _by_domain(stream, layout.folders[name], [path.name for path in domains(root)], root)
-        elif layout.joined:
-            sources[stream.name] = _side_by_side(stream, layout)
-            notes.append(f"each file holds pictures side by side, from the left: {', '.join(layout.folders)}")
-        else:
-            paths: dict[str, Sequence[Path]] = {c.name: _images_in(layout.folders[c.name]) for c in images}
-            if len(images) > 1:
-                matched, left_out = match_stems(paths, stream.name)
-                paths = dict(matched)
-                notes.extend(left_out)
-            columns = {c.name: Column(c.args[0], tuple(map(str, paths[c.name]))) for c in images}
-            where = " and ".join(shown(layout.folders[c.name]) for c in images)
-            count = len(next(iter(paths.values())))
-            what = "pairs" if len(images) == 2 else "rows" if len(images) > 2 else "pictures"
-            sources[stream.name] = FileSource(columns, text=f"{count} {what} of {where}")
-    return sources, notes
-
-
-def _images_in(folder: Path) -> list[Path]:
-    paths = list_images(folder)
-    if not paths:
-        suffixes = " ".join(sorted(SUFFIXES))
-        raise ComposeError(
-            f"no pictures in '{shown(folder)}': it holds {contents(folder)}",
-            remedy=f"pictures are files named {suffixes}",
-        )
-    return paths
-
-
-def _side_by_side(stream: Stream, layout: Layout) -> FileSource:
-    folder = next(iter(layout.folders.values()))
-    paths = tuple(map(str, _images_in(folder)))
-    channels = {column.name: column.args[0] for column in stream.fields}
-    names = list(layout.folders)
-    columns = {name: Column(channels[name], paths, names.index(name), len(names)) for name in channels}
-    return FileSource(columns, text=f"{len(paths)} files of {shown(folder)}, {len(names)} pictures side by side")
-
-
-def _by_domain(stream: Stream, folder: Path, names: Sequence[str], root: Path) -> FileSource:
-    image = next(column for column in stream.fields if column.kind == "image")
-    label = next(column for column in stream.fields if column.kind == "label")
-    if len(names) != label.args[0]:
-        raise ComposeError(
-            f"'{label.name}' is label({label.args[0]}), and '{shown(root)}' has {len(names)} domains: "
-            f"{listed(names) or contents(root)}",
-            label.place,
-            remedy=f"set the number of domains of the graph to {len(names)}" if names else "make a folder a domain",
-        )
-    paths = {name: list_images(folder / name) if (folder / name).is_dir() else [] for name in names}
-    if not any(paths.values()):
-        raise ComposeError(f"no domain of '{shown(root)}' has pictures in '{shown(folder)}'")
-    rows = [(str(path), number) for number, name in enumerate(names) for path in paths[name]]
-    columns = {image.name: Column(image.args[0], tuple(path for path, _ in rows))}
-    counts = listed(f"{name} {len(paths[name])}" for name in names)
-    return FileSource(
-        columns,
-        {label.name: tuple(number for _, number in rows)},
-        f"{len(rows)} pictures of {shown(folder)} by domain: {counts}",
-    )

@@ -60,6 +60,18 @@ class Order:
         before = epoch * -(-in_epoch // rows) * rows if stream == self.leader else epoch * in_epoch
         return [self._shuffled(stream, before + item) for item in items]
 
+    def another(self, stream: str, name: str, index: int, epoch: int, labels: npt.NDArray[np.int64]) -> int:
+        """A row with the label of row `index`, another one where there is one: drawn anew in each epoch.
+
+        `labels` are those of all rows `[rows]`. In order (at test time) it is the next row with that label.
+        """
+        same = np.flatnonzero(labels == labels[index])
+        if len(same) < 2:
+            return index
+        place = int(np.searchsorted(same, index))
+        step = int(dice.integers(1, len(same) - 1, self.seed, "another", stream, name, epoch, index)[0])
+        return int(same[(place + 1 + (step if self.shuffled else 0)) % len(same)])
+
     def _shuffled(self, stream: str, item: int) -> int:
         turn, position = divmod(item, self.rows[stream])
         return int(_permutation(self.rows[stream], self.seed, stream, turn)[position])

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
-from composer.data.decode import MODES, ImageInfo, PathLike, Unreadable, decode, shown
+from composer.data import arrays, deep_png, tiff
+from composer.data.decode import decode
+from composer.data.numbers import MODES
 from composer.data.prepare import resize, to_numbers
+from composer.data.reading import AS_IT_IS, ImageInfo, PathLike, Reading, Unreadable, shown
 from composer.errors import ComposeError
 from composer.files import explain, replacing
 
-# What each kind of file can hold, and how it is written; the same picture gives the same bytes.
+# How files of 8 bits a channel are written; the same picture gives the same bytes.
 _WRITERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ".png": ("PNG", {"compress_level": 6}),
     ".bmp": ("BMP", {}),
@@ -26,8 +29,9 @@ _WRITERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".webp": ("WEBP", {"lossless": True}),
+    ".npy": ("NPY", {}),
 }
-_DEEP_FORMATS = ("PNG", "TIFF")
+_TIFF_NUMBERS = {"float16": "float32", "float64": "float32", "int64": "int32", "uint64": "uint32"}
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,10 @@ class Window:
     width: int
 
 
-def read_image(path: PathLike, channels: int = 3) -> tuple[torch.Tensor, ImageInfo]:
+def read_image(path: PathLike, channels: int = 3, reading: Reading = AS_IT_IS) -> tuple[torch.Tensor, ImageInfo]:
     """A picture as float32 [channels, h, w] in [-1, 1], upright, and what the file was. Raises ComposeError."""
-    if channels not in MODES:
-        raise ComposeError(f"'{shown(path)}' cannot be read as {channels} channels", remedy="image files have 1 to 4")
     try:
-        pixels, info = decode(path, channels)
+        pixels, info = decode(path, channels, reading)
     except Unreadable as error:
         raise ComposeError(f"cannot read '{shown(path)}' ({error})", remedy="replace it or leave it out") from None
     return torch.from_numpy(to_numbers(pixels, unit=False)), info
@@ -57,39 +59,71 @@ def resize_image(picture: torch.Tensor, height: int, width: int, filter: str = "
     return torch.from_numpy(to_numbers(resize(unit.astype(np.float32), height, width, filter), unit=False))
 
 
+def suffix_for(like: ImageInfo, channels: int) -> str:
+    """The suffix of a file that can hold a picture of that many channels with the range of `like`."""
+    if like.form == "npy":
+        return ".npy"
+    return ".png" if channels <= 4 and like.numbers in ("uint8", "uint16") else ".tif"
+
+
 def write_image(path: PathLike, picture: torch.Tensor, like: ImageInfo | None = None) -> None:
     """Write [c, h, w] in [-1, 1] in the format of the suffix, whole or not at all; numbers beyond are clipped.
 
-    A grey picture of a deep file (`like.depth` 16) is written with 16 bits where the format can.
+    The numbers are those of `like` where the format can hold them: its type, and its black and white; fractions become
+    16 bits in a PNG. Without `like`, and in other formats, they have 8 bits.
     Raises ComposeError: no finite numbers, no format of that name, no picture, no place on the disk.
     """
     target = Path(path)
     known = _WRITERS.get(target.suffix.lower())
     if known is None:
         raise ComposeError(f"cannot write '{shown(path)}'", remedy=f"use one of {' '.join(_WRITERS)}")
-    if picture.ndim != 3 or picture.shape[0] not in MODES or 0 in picture.shape:
+    if picture.ndim != 3 or 0 in picture.shape:
         raise ComposeError(
             f"{list(picture.shape)} is no picture to write to '{shown(path)}'",
-            remedy="pictures are [channels, height, width] with 1 to 4 channels",
+            remedy="pictures are [channels, height, width]",
         )
     name, settings = known
+    if picture.shape[0] not in MODES and name not in ("TIFF", "NPY"):
+        raise ComposeError(
+            f"'{shown(path)}' cannot hold {picture.shape[0]} channels", remedy="write more than 4 to a .tif or .npy"
+        )
     numbers = picture.detach().cpu().to(torch.float64).permute(1, 2, 0).numpy()
     if not np.isfinite(numbers).all():
         raise ComposeError(f"the picture for '{shown(path)}' has numbers that are not finite")
-    unit = np.clip((numbers + 1) / 2, 0, 1)
-    deep = like is not None and like.depth == 16 and unit.shape[2] == 1 and name in _DEEP_FORMATS
-    if deep:
-        image = Image.fromarray(np.rint(unit[..., 0] * 65535).astype(np.uint16))
-    else:
-        values = np.rint(unit * 255).astype(np.uint8)
-        image = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
-        if name in ("JPEG", "BMP", "WEBP") and image.mode in ("LA", "RGBA"):
-            image = image if name == "WEBP" else image.convert("L" if image.mode == "LA" else "RGB")
+    values = _values(np.clip((numbers + 1) / 2, 0, 1), name, like)
     try:
-        with replacing(target) as temporary:
-            image.save(os.fspath(temporary), format=name, **settings)
+        with replacing(target) as temporary, open(temporary, "wb") as file:
+            if name == "NPY":
+                arrays.write(file, values, like.axes if like is not None else "hwc")
+            elif name == "TIFF" and (values.dtype != np.uint8 or values.shape[2] > 4):
+                file.write(tiff.written(values))
+            elif values.dtype == np.uint16 and values.shape[2] > 1:
+                file.write(deep_png.written(values))
+            else:
+                _image(values, name).save(file, format=name, **settings)
     except OSError as error:
         raise explain(error) from None
+
+
+def _values(unit: npt.NDArray[np.float64], name: str, like: ImageInfo | None) -> npt.NDArray[Any]:
+    """Numbers from 0 to 1 as a format holds them, those of `like` where it can."""
+    if like is None or like.depth == 8 or name not in ("PNG", "TIFF", "NPY"):
+        return np.rint(unit * 255).astype(np.uint8)
+    kind = like.numbers if name == "NPY" else _TIFF_NUMBERS.get(like.numbers, like.numbers)
+    if name == "PNG" and kind != "uint16":
+        return np.rint(unit * 65535).astype(np.uint16)
+    values = like.black + unit * (like.white - like.black)
+    if like.fractions:
+        return values.astype(kind)
+    held = np.iinfo(kind)
+    return np.clip(np.rint(values), held.min, held.max).astype(kind)
+
+
+def _image(values: npt.NDArray[Any], name: str) -> Image.Image:
+    image = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
+    if name in ("JPEG", "BMP") and image.mode in ("LA", "RGBA"):
+        return image.convert("L" if image.mode == "LA" else "RGB")
+    return image
 
 
 def pad_to(picture: torch.Tensor, height: int, width: int, mode: str = "reflect") -> tuple[torch.Tensor, Window]:

@@ -8,6 +8,7 @@ Translation with Conditional Adversarial Networks (arXiv:1611.07004), section 6.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from PIL import Image
 
 from composer.data.source import Array, Pixels
 from composer.errors import ComposeError
-from composer.fields import Stream, load_size, shared_option
+from composer.fields import SPATIAL, Field, Stream, fields_of, label_of, load_size, others_of, shared_option, shown_by
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,27 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Map:
+    """How one field of whole numbers a pixel is prepared: `ignore` become `classes`; 0 classes: any numbers."""
+
+    name: str
+    height: int
+    width: int
+    load: tuple[int, int]
+    classes: int = 0
+    ignore: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Another:
+    """A picture that comes from another row, one with the same `label`; `of` is the picture of that row it is."""
+
+    picture: Picture
+    label: str
+    of: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a row of one stream is prepared; plain data, so that it can be sent to another process."""
 
@@ -43,39 +65,65 @@ class Recipe:
     resize: str
     random_crop: bool
     flip: float
+    maps: tuple[Map, ...] = ()
+    vectors: tuple[tuple[str, int], ...] = ()  # name and how many numbers
+    others: tuple[Another, ...] = ()
+
+    @property
+    def sheets(self) -> tuple[Picture | Map, ...]:
+        """What is resized, cropped and mirrored together."""
+        return *self.pictures, *self.maps
 
 
 def make_recipe(stream: Stream) -> Recipe:
     """Settle the options of a stream that `check_streams` found right. `load` of one field serves the others too."""
-    images = [column for column in stream.fields if column.kind == "image"]
-    labels = tuple((column.name, column.args[0]) for column in stream.fields if column.kind == "label")
-    loads = [(column, size) for column in images if (size := load_size(column)) is not None]
-    pictures = []
-    for column in images:
-        channels, height, width = column.args
-        size = load_size(column)
-        if size is None and loads:
-            other, (load_height, load_width) = loads[0]
-            size = (round(height * load_height / other.args[1]), round(width * load_width / other.args[2]))
-        pictures.append(
-            Picture(
-                column.name,
-                channels,
-                height,
-                width,
-                size or (height, width),
-                column.options.get("filter", "bicubic"),
-                column.options.get("range", "signed") == "unit",
-            )
-        )
+    sheets = [column for column in stream.fields if column.kind in SPATIAL]
+    loads = [(column, size) for column in sheets if (size := load_size(column)) is not None]
+    maps = []
+    for column in fields_of([stream], "label_map", "ids"):
+        ignore = column.options.get("ignore", ())
+        classes = column.args[0] if column.kind == "label_map" else 0
+        ignored = tuple(ignore) if isinstance(ignore, list | tuple) else (ignore,)
+        maps.append(Map(column.name, column.args[-2], column.args[-1], _load(column, loads), classes, ignored))
+    others = []
+    for column in others_of(stream):
+        label, of = label_of(column, stream), shown_by(column, stream)
+        if label and of:
+            others.append(Another(_picture(column, loads), label.name, of.name))
     return Recipe(
         stream.name,
-        tuple(pictures),
-        labels,
+        tuple(_picture(column, loads) for column in fields_of([stream], "image")),
+        tuple((column.name, column.args[0]) for column in fields_of([stream], "label")),
         shared_option(stream, "resize", "stretch"),
         shared_option(stream, "crop", "random") == "random",
         float(shared_option(stream, "flip", 0.5)),
+        tuple(maps),
+        tuple((column.name, column.args[0]) for column in fields_of([stream], "attributes", "code")),
+        tuple(others),
     )
+
+
+def _picture(column: Field, loads: Sequence[tuple[Field, tuple[int, int]]]) -> Picture:
+    channels, height, width = column.args
+    return Picture(
+        column.name,
+        channels,
+        height,
+        width,
+        _load(column, loads),
+        column.options.get("filter", "bicubic"),
+        column.options.get("range", "signed") == "unit",
+    )
+
+
+def _load(column: Field, loads: Sequence[tuple[Field, tuple[int, int]]]) -> tuple[int, int]:
+    """The size before the crop: the field's own, in proportion to that of another field of the row, or the crop's."""
+    height, width = column.args[-2:]
+    size = load_size(column)
+    if size is None and loads:
+        other, (load_height, load_width) = loads[0]
+        size = (round(height * load_height / other.args[-2]), round(width * load_width / other.args[-1]))
+    return size or (height, width)
 
 
 def resized(row: Mapping[str, Array], recipe: Recipe, *, train: bool) -> dict[str, Array]:
@@ -85,10 +133,29 @@ def resized(row: Mapping[str, Array], recipe: Recipe, *, train: bool) -> dict[st
         pixels = row[picture.name]
         size = _resized_size(picture, recipe.resize, pixels.shape[0], pixels.shape[1], train=train)
         result[picture.name] = resize(pixels, *size, picture.filter)
+    for one in recipe.maps:
+        ids = row[one.name]
+        size = _resized_size(one, recipe.resize, ids.shape[0], ids.shape[1], train=train)
+        result[one.name] = nearest_ids(ids, *size)
     return result
 
 
-def _resized_size(picture: Picture, how: str, height: int, width: int, *, train: bool) -> tuple[int, int]:
+def nearest_ids(ids: Array, height: int, width: int) -> Array:
+    """Whole numbers [h, w] at another size: each pixel takes the number that lies at its middle, as Pillow does it."""
+    if ids.shape == (height, width):
+        return ids
+    rows, columns = _nearest(ids.shape[0], height), _nearest(ids.shape[1], width)
+    return np.asarray(ids[rows[:, None], columns])
+
+
+@functools.lru_cache(maxsize=64)
+def _nearest(size: int, wanted: int) -> npt.NDArray[np.int32]:
+    """Which of `size` pixels each of `wanted` takes. Where two are equally near, Pillow's rounding decides."""
+    line = Image.fromarray(np.arange(size, dtype=np.int32)[:, None])
+    return np.asarray(line.resize((1, wanted), Image.Resampling.NEAREST))[:, 0]
+
+
+def _resized_size(picture: Picture | Map, how: str, height: int, width: int, *, train: bool) -> tuple[int, int]:
     """At test time a picture is brought to the size of the crop itself, so that all of it, or its middle, is seen."""
     target = picture.load if train else (picture.height, picture.width)
     if how == "stretch":
@@ -117,7 +184,7 @@ def resize(pixels: Pixels, height: int, width: int, name: str = "bicubic") -> Pi
 
 
 def finished(row: Mapping[str, Array], recipe: Recipe, draws: Sequence[float] | None) -> dict[str, Array]:
-    """A resized row, cropped and mirrored: images float32 [c, h, w], labels int64 [].
+    """A resized row, cropped and mirrored: images float32 [c, h, w], maps int64 [h, w], labels int64 [].
 
     `draws` are three numbers in 0..1 for mirror, crop from the top and crop from the left; None is test time,
     which takes the middle and never mirrors.
@@ -125,23 +192,42 @@ def finished(row: Mapping[str, Array], recipe: Recipe, draws: Sequence[float] | 
     mirrored = draws is not None and draws[0] < recipe.flip
     down, right = (draws[1], draws[2]) if draws is not None and recipe.random_crop else (None, None)
     result: dict[str, Array] = {name: _label(row, name, classes, recipe.stream) for name, classes in recipe.labels}
-    lead = min(recipe.pictures, key=lambda picture: picture.height * picture.width, default=None)
+    result.update({name: _vector(row, name, count, recipe.stream) for name, count in recipe.vectors})
+    lead = min(recipe.sheets, key=lambda sheet: sheet.height * sheet.width, default=None)
     if lead is None:
         return result
     # The position is drawn in pixels of the smallest picture; larger ones of the row are cropped in proportion.
     room = row[lead.name].shape
     top, left = _offset(room[0] - lead.height, down), _offset(room[1] - lead.width, right)
-    for picture in recipe.pictures:
-        pixels = row[picture.name]
-        tall, wide = picture.height / lead.height, picture.width / lead.width
+    for sheet in recipe.sheets:
+        pixels = row[sheet.name]
+        tall, wide = sheet.height / lead.height, sheet.width / lead.width
         if abs(pixels.shape[0] - room[0] * tall) > max(1, tall) or abs(pixels.shape[1] - room[1] * wide) > max(1, wide):
-            raise ComposeError(_unlike(lead, picture, row), remedy="paired pictures must have the same proportions")
+            raise ComposeError(_unlike(lead, sheet, row), remedy="paired pictures must have the same proportions")
         # Rounding may have made this one a pixel smaller than it should be.
-        y = min(round(top * tall), pixels.shape[0] - picture.height)
-        x = min(round(left * wide), pixels.shape[1] - picture.width)
-        cut = pixels[y : y + picture.height, x : x + picture.width]
-        result[picture.name] = to_numbers(cut[:, ::-1] if mirrored else cut, unit=picture.unit)
+        y = min(round(top * tall), pixels.shape[0] - sheet.height)
+        x = min(round(left * wide), pixels.shape[1] - sheet.width)
+        cut = pixels[y : y + sheet.height, x : x + sheet.width]
+        cut = cut[:, ::-1] if mirrored else cut
+        if isinstance(sheet, Map):
+            result[sheet.name] = _classes(cut, sheet)
+        else:
+            result[sheet.name] = to_numbers(cut, unit=sheet.unit)
     return result
+
+
+def _classes(ids: Array, one: Map) -> npt.NDArray[np.int64]:
+    """The ids of a map as they go into a batch. Raises ComposeError for an id that is no class."""
+    found = ids.astype(np.int64)
+    if one.ignore:
+        found[np.isin(found, one.ignore)] = one.classes
+    if one.classes and not 0 <= int(found.min()) <= int(found.max()) < one.classes + bool(one.ignore):
+        wrong = int(found.min()) if found.min() < 0 else int(found.max())
+        raise ComposeError(
+            f"'{one.name}' has the id {wrong}, and {one.name} has {one.classes} classes",
+            remedy=f"ids go from 0 to {one.classes - 1}",
+        )
+    return found
 
 
 def _offset(room: int, share: float | None) -> int:
@@ -149,7 +235,7 @@ def _offset(room: int, share: float | None) -> int:
     return room // 2 if share is None else int(share * (room + 1))
 
 
-def _unlike(lead: Picture, picture: Picture, row: Mapping[str, Array]) -> str:
+def _unlike(lead: Picture | Map, picture: Picture | Map, row: Mapping[str, Array]) -> str:
     sizes = [f"'{one.name}' {row[one.name].shape[1]} x {row[one.name].shape[0]}" for one in (lead, picture)]
     return f"the pictures do not fit on each other: {' and '.join(sizes)} after resizing"
 
@@ -159,6 +245,13 @@ def _label(row: Mapping[str, Array], name: str, classes: int, stream: str) -> Ar
     if not 0 <= int(value) < classes:
         fact = f"a row of '{stream}' has {name} = {int(value)}, and {name} is label({classes})"
         raise ComposeError(fact, remedy=f"labels go from 0 to {classes - 1}")
+    return value
+
+
+def _vector(row: Mapping[str, Array], name: str, count: int, stream: str) -> npt.NDArray[np.float32]:
+    value = np.asarray(row[name], dtype=np.float32)
+    if value.shape != (count,):
+        raise ComposeError(f"a row of '{stream}' has {value.size} numbers for {name}, which takes {count}")
     return value
 
 

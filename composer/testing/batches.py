@@ -28,6 +28,8 @@ def field_values(one: Field, rows: int, generator: torch.Generator) -> Tensor:
     if one.kind in ("label_map", "ids"):
         classes = one.args[0] if one.kind == "label_map" else 5
         return torch.randint(classes, (rows, *one.args[-2:]), generator=generator)
+    if one.kind == "attributes":
+        return torch.randint(2, (rows, *one.args), generator=generator).float()
     numbers = torch.rand((rows, *one.args), generator=generator)
     return 2 * numbers - 1
 
