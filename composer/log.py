@@ -25,7 +25,9 @@ class Log:
         self._file = open(path, "ab", buffering=0)
 
     def write(self, record: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(record, separators=(", ", ": "), allow_nan=False).encode() + b"\n")
+        line = json.dumps(record, separators=(", ", ": "), allow_nan=False).encode() + b"\n"
+        while line:  # a disk that is nearly full takes a part of it, and refuses the next
+            line = line[self._file.write(line) :]
 
     def sync(self) -> None:
         """Flush to the disk; called before a checkpoint, which promises the lines before it."""
