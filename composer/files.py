@@ -20,6 +20,16 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Within it an error of the system says which file it is about; writing to an open file does not by itself."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path to write; when the block ends well it is flushed and becomes `path`.
 
@@ -28,14 +38,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f"{TEMPORARY}-{path.name}")
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # libraries create private files; a run folder is shared like any other
-        temporary.replace(path)
+        with naming(path):
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())  # libraries create private files; a run folder is shared like any other
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    with naming(path):
+        sync_folder(path.parent)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

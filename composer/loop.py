@@ -6,6 +6,7 @@ iterations before it left, so a run that was stopped and continued sees what an 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,27 +81,34 @@ class Loop:
         phases = {phase.name: phase.update for phase in self.program.graph.phases}
         recorder = Recorder(Log(self.folder.log), Events(self.folder.events, self.program.iteration), phases)
         try:
-            with Interrupts() as asked:
-                if self._start.save:
-                    self._save(recorder)
-                self._run_passes()
-                self._sample(first=True)
-                stream = iter(self.loader.batches(self.batches))
-                try:
-                    self._pace.mark(self.program.iteration, self.loader.waited)
-                    while not self._finished() and asked.status is None and not self._start.deadline.reached():
-                        before = time.perf_counter()
-                        self._iterate(stream, recorder)
-                        self._start.deadline.iterated(time.perf_counter() - before)
-                finally:
-                    _close(stream)
-                if asked.status is not None or not self._finished():
-                    self.display.note(f"{asked.name or 'time is nearly up'}: saving a checkpoint, then leaving")
+            status = self._train(recorder)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what is said is the first thing that went wrong
+                recorder.close()
+            raise
+        recorder.close()
+        return status
+
+    def _train(self, recorder: Recorder) -> int:
+        with Interrupts() as asked:
+            if self._start.save:
                 self._save(recorder)
-                self.display.update(self._progress(recorder), last=True)
-                return asked.status or (0 if self._finished() else TIME_IS_UP)
-        finally:
-            recorder.close()
+            self._run_passes()
+            self._sample(first=True)
+            stream = iter(self.loader.batches(self.batches))
+            try:
+                self._pace.mark(self.program.iteration, self.loader.waited)
+                while not self._finished() and asked.status is None and not self._start.deadline.reached():
+                    before = time.perf_counter()
+                    self._iterate(stream, recorder)
+                    self._start.deadline.iterated(time.perf_counter() - before)
+            finally:
+                _close(stream)
+            if asked.status is not None or not self._finished():
+                self.display.note(f"{asked.name or 'time is nearly up'}: saving a checkpoint, then leaving")
+            self._save(recorder)
+            self.display.update(self._progress(recorder), last=True)
+            return asked.status or (0 if self._finished() else TIME_IS_UP)
 
     def _finished(self) -> bool:
         return bool(self.program.iteration >= self.schedule.total)
