@@ -72,7 +72,11 @@ def save(
             "sha256": _digest(temporary),
             "meta": dict(meta),
         }
-    write_atomically(made.description, json.dumps(description, indent=1, allow_nan=False))
+    try:
+        write_atomically(made.description, json.dumps(description, indent=1, allow_nan=False))
+    except BaseException:
+        made.tensors.unlink(missing_ok=True)  # nobody would find it, and it takes the place that is missing
+        raise
     prune(folder, keep, keep_every, protected)
     return made
 

@@ -16,16 +16,17 @@ from pathlib import Path
 from composer.errors import ComposeError
 
 TEMPORARY = ".tmp"  # safetensors writes `.tmpXXXXXX` of its own beside the file, so the prefix is the same
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """Within it an error of the system says which file it is about; writing to an open file does not by itself."""
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.filename is None or str(error.filename) == str(temporary):
+            error.filename = str(path)
         raise
 
 
@@ -38,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f"{TEMPORARY}-{path.name}")
     try:
-        with naming(path):
+        with naming(path, temporary):
             yield temporary
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
@@ -78,7 +79,7 @@ def remove_leftovers(folder: Path) -> None:
 def explain(error: OSError) -> ComposeError:
     """An error of the file system in the words of this project."""
     where = f"'{error.filename}'" if error.filename else "a file"
-    if error.errno in _DISK_FULL:
+    if error.errno in DISK_FULL:
         return ComposeError(
             f"the disk is full while writing {where}",
             remedy="free some space and continue with --resume; what was saved before is whole",

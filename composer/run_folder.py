@@ -33,7 +33,7 @@ from typing import Any
 
 from composer import run_lock
 from composer.errors import ComposeError
-from composer.files import TEMPORARY, remove_leftovers, write_atomically
+from composer.files import DISK_FULL, TEMPORARY, remove_leftovers, write_atomically
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "safetensors", "PyYAML")
 
@@ -135,12 +135,17 @@ def claim(name: str, out: Path | None, resume: bool, root: Path = Path("runs")) 
     found = existing(name, None, root) if resume else None
     if found is not None:
         return found
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(root, error) from error
     for path in _candidates(name, root):
         try:
             path.mkdir()  # one call that tests and takes, so two runs started together never share a folder
         except FileExistsError:
             continue
+        except OSError as error:
+            raise _cannot_be_made(path, error) from error
         return RunFolder(path)
     raise AssertionError("the names never end")
 
@@ -154,8 +159,16 @@ def _claim_named(folder: RunFolder, resume: bool) -> RunFolder:
         # Another process may have taken the folder a moment ago: its first files are no reason, its lock will be one.
         if any(not p.name.startswith(TEMPORARY) and p.name != run_lock.NAME for p in path.iterdir()):
             raise ComposeError(f"'{path}' holds other files", remedy="name an empty or new folder with --out")
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(path, error) from error
     return folder
+
+
+def _cannot_be_made(path: Path, error: OSError) -> ComposeError:
+    where = "another folder" if error.errno in DISK_FULL else "a folder you may write to"
+    return ComposeError(f"the run folder '{path}' cannot be made: {error.strerror}", remedy=f"name {where} with --out")
 
 
 @contextlib.contextmanager
