@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from composer.errors import ComposeError
+from composer.wall_time import seconds
 
 STAGES = ("document", "graph", "shapes", "plan", "code")
 
@@ -45,6 +47,19 @@ def count(text: str) -> int:
     if number(text) < 1:
         raise argparse.ArgumentTypeError("it must be at least 1")
     return int(text)
+
+
+def duration(text: str) -> float:
+    """Seconds."""
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def names(text: str) -> list[str]:
+    """`E,shared_E` as a list; a comma inside of brackets belongs to a name, as in `G[a,b]`."""
+    return [name.strip() for name in re.split(r",(?![^\[]*\])", text) if name.strip()]
 
 
 GRAPH = option("graph", metavar="GRAPH", help="a graph file, or the name of a bundled graph")
@@ -137,7 +152,36 @@ COMMANDS = {
                 action="store_true",
                 help="continue the run in the folder, bit for bit; where there is none, start it",
             ),
+            option(
+                "--from",
+                dest="source",
+                type=Path,
+                metavar="RUN",
+                help="start with the weights of another run (its folder, or a checkpoint's .safetensors)",
+            ),
+            option(
+                "--only",
+                type=names,
+                default=[],
+                metavar="NAMES",
+                help="take only these networks from --from, e.g. E,shared_E (default: all that both graphs have)",
+            ),
+            option(
+                "--except",
+                dest="anew",
+                type=names,
+                default=[],
+                metavar="NAMES",
+                help="let these networks, or parts of them such as D.head, start anew in spite of --from",
+            ),
             *LENGTHS,
+            option(
+                "--stop-after",
+                type=duration,
+                metavar="TIME",
+                help="stop with a checkpoint before this wall time is over (23h, 90m, 1h30m); the exit status is then "
+                "75, and the same command with --resume goes on",
+            ),
             SEED,
             DEVICE,
             option(
@@ -201,6 +245,12 @@ COMMANDS = {
                 dest="translation",
                 metavar="NAME",
                 help="which translation of the graph; needed when it has several",
+            ),
+            option(
+                "--checkpoint",
+                default="latest",
+                metavar="latest|best|N",
+                help="the newest (default), the one validation found best, or the one of N iterations",
             ),
             option("--seed", type=number, default=0, metavar="S", help="of what the translation draws (default: 0)"),
             option("--force", action="store_true", help="replace files that exist"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from composer.arguments import make_parser
 from composer.errors import ComposeError
+from composer.interrupt import Stopped
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.status
     except BrokenPipeError:
         # `composer blocks | head` has read enough. Python would complain once more while closing the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,6 +6,7 @@ Imports stand inside: `composer check` needs no torch, and `composer --help` not
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,14 @@ def version() -> str:
 
 
 def run(given: argparse.Namespace) -> int:
+    from composer.interrupt import continuing
     from composer.run import run as start
+    from composer.wall_time import STARTED
 
-    return start(_run_settings(given)).status
+    outcome = start(_run_settings(given), started=STARTED)
+    if outcome.status and (again := continuing(sys.argv, outcome.folder)):
+        print(again)
+    return outcome.status
 
 
 def check(given: argparse.Namespace) -> int:
@@ -98,6 +104,7 @@ def translate(given: argparse.Namespace) -> int:
         given.out,
         name=given.translation,
         seed=given.seed,
+        which=given.checkpoint,
         device=pick_device(given.device),
         force=given.force,
         said=print,

@@ -17,6 +17,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog  # type: ignore[impor
 from tensorboardX.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
 from tensorboardX.record_writer import RecordWriter  # type: ignore[import-untyped]
 
+from composer.files import naming
+
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM_BYTES = 4  # after the length and after the content of a record
 
@@ -27,7 +29,8 @@ class Events:
     def __init__(self, folder: Path, first: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads files in the order of their names; the time and the first iteration make them unique.
-        self._writer = RecordWriter(str(folder / f"events.out.tfevents.{time.time_ns():020d}.from-{first}"))
+        self._path = folder / f"events.out.tfevents.{time.time_ns():020d}.from-{first}"
+        self._writer = RecordWriter(str(self._path))
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
         # Tells a TensorBoard that is already watching to forget what it read of these iterations.
         self._write(Event(wall_time=time.time(), step=first, session_log=SessionLog(status=SessionLog.START)))
@@ -38,13 +41,16 @@ class Events:
         self._write(Event(wall_time=time.time(), step=iteration, summary=summary))
 
     def sync(self) -> None:
-        self._writer.flush()
+        with naming(self._path):
+            self._writer.flush()
 
     def close(self) -> None:
-        self._writer.close()
+        with naming(self._path):
+            self._writer.close()
 
     def _write(self, event: Event) -> None:
-        self._writer.write(event.SerializeToString())
+        with naming(self._path):
+            self._writer.write(event.SerializeToString())
 
 
 def cut(folder: Path, iteration: int) -> None:

@@ -16,7 +16,18 @@ from pathlib import Path
 from composer.errors import ComposeError
 
 TEMPORARY = ".tmp"  # safetensors writes `.tmpXXXXXX` of its own beside the file, so the prefix is the same
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Within it an error of the system says which file it is about; writing to an open file does not by itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(temporary):
+            error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager
@@ -28,14 +39,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f"{TEMPORARY}-{path.name}")
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # libraries create private files; a run folder is shared like any other
-        temporary.replace(path)
+        with naming(path, temporary):
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())  # libraries create private files; a run folder is shared like any other
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    with naming(path):
+        sync_folder(path.parent)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -66,7 +79,7 @@ def remove_leftovers(folder: Path) -> None:
 def explain(error: OSError) -> ComposeError:
     """An error of the file system in the words of this project."""
     where = f"'{error.filename}'" if error.filename else "a file"
-    if error.errno in _DISK_FULL:
+    if error.errno in DISK_FULL:
         return ComposeError(
             f"the disk is full while writing {where}",
             remedy="free some space and continue with --resume; what was saved before is whole",

@@ -1,42 +1,102 @@
-"""Signals that ask a run to stop: it makes a checkpoint, then leaves with the status shells expect.
+"""Signals that ask a run to stop: it makes a checkpoint, then leaves with the status shells expect, 128 + the number.
 
-Ctrl-C (SIGINT) gives 130, SIGTERM 143, a closed terminal (SIGHUP) 129. The first signal is only noted, so that
-an iteration is never cut in two; a second Ctrl-C raises KeyboardInterrupt at once.
+Ctrl-C (SIGINT) gives 130, SIGTERM 143, a closed terminal (SIGHUP) 129, and what clusters send before a limit:
+SIGUSR1 138, SIGUSR2 140, SIGXCPU 152. The first signal is only noted, so that an iteration is never cut in two; a
+second Ctrl-C raises KeyboardInterrupt at once. Outside of training, where nothing could be lost, each leaves at once.
 """
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+_ALWAYS = ("SIGINT", "SIGTERM")  # also where they came ignored: a job script starts its programs in the background
 
 
-class Interrupts:
-    """`with Interrupts() as asked: ...`: `asked.status` is None until a signal came, then the exit status."""
+class Stopped(BaseException):
+    """A signal came while nothing could be lost. `status`: what the program ends with."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.status = 128 + number
+
+
+class _Handling:
+    """Listens to signals within a `with`; what listened before listens again afterwards."""
 
     def __init__(self) -> None:
-        self.status: int | None = None
         self._previous: dict[int, Any] = {}
 
-    def __enter__(self) -> Interrupts:
+    def _listen(self) -> None:
         if threading.current_thread() is not threading.main_thread():
-            return self  # Python lets only the main thread listen; a run inside a thread is stopped by its owner
-        for number in (getattr(signal, name, None) for name in _SIGNALS):
-            if number is None:
-                continue
-            if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+            return  # Python lets only the main thread listen; a run inside a thread is stopped by its owner
+        for name in SIGNALS:
+            number = getattr(signal, name, None)
+            if number is None or (name not in _ALWAYS and signal.getsignal(number) is signal.SIG_IGN):
                 continue  # `nohup` asked to outlive the terminal
-            self._previous[number] = signal.signal(number, self._note)
-        return self
+            self._previous[number] = signal.signal(number, self._came)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         for number, previous in self._previous.items():
             signal.signal(number, previous)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        raise AssertionError("each kind has an answer of its own")
+
+
+class LeaveAtOnce(_Handling):
+    """Within it a signal raises `Stopped`, Ctrl-C KeyboardInterrupt: files being written are cleaned up on the way."""
+
+    def __enter__(self) -> LeaveAtOnce:
+        self._listen()
+        return self
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise Stopped(number)
+
+
+class Interrupts(_Handling):
+    """`with Interrupts() as asked: ...`: `asked.status` is None until a signal came, then the exit status."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status: int | None = None
+
+    def __enter__(self) -> Interrupts:
+        self._listen()
+        return self
+
+    @property
+    def name(self) -> str:
+        """The signal that came first, "" when none did."""
+        return signal.Signals(self.status - 128).name if self.status else ""
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.status is not None:
             raise KeyboardInterrupt
-        self.status = 128 + number
+        self.status = self.status or 128 + number
+
+
+def continuing(words: Sequence[str], folder: Path) -> str:
+    """The command line `words` (`sys.argv`) as one to type again, so that it continues the run in `folder`.
+
+    "" where `words` are not those of our command line: a run may be started from Python.
+    """
+    programs = {"composer": ["composer"], "__main__.py": ["python", "-m", "composer"]}
+    program = programs.get(Path(words[0]).name) if words else None
+    if program is None or words[1:2] != ["run"]:
+        return ""
+    command = [*program, *words[1:]]
+    if not any(word == "--out" or word.startswith("--out=") for word in command):
+        command += ["--out", str(folder)]
+    if "--resume" not in command:
+        command.append("--resume")
+    return shlex.join(command)

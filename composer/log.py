@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from composer.files import naming
+
 Record = dict[str, Any]
 
 
@@ -25,11 +27,15 @@ class Log:
         self._file = open(path, "ab", buffering=0)
 
     def write(self, record: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(record, separators=(", ", ": "), allow_nan=False).encode() + b"\n")
+        line = json.dumps(record, separators=(", ", ": "), allow_nan=False).encode() + b"\n"
+        with naming(self.path):
+            while line:  # a disk that is nearly full takes a part of it, and refuses the next
+                line = line[self._file.write(line) :]
 
     def sync(self) -> None:
         """Flush to the disk; called before a checkpoint, which promises the lines before it."""
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

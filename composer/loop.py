@@ -6,9 +6,10 @@ iterations before it left, so a run that was stopped and continued sees what an 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,10 +17,12 @@ import torch
 from composer import checkpoint
 from composer.display import Display, Pace, Progress
 from composer.events import Events
+from composer.finite import largest_weights, refuse_non_finite_state
 from composer.interrupt import Interrupts
 from composer.log import Log
-from composer.recorder import Recorder, refuse_non_finite_state
+from composer.recorder import Recorder
 from composer.run_folder import RunFolder
+from composer.wall_time import TIME_IS_UP, Deadline
 
 Batch = Mapping[str, torch.Tensor]
 
@@ -35,8 +38,18 @@ class Schedule:
     keep_every: int = 0
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where one start of a run begins and when it has to end. `batches`: how many were used before; `save`: make a
+    checkpoint before the first iteration."""
+
+    batches: int = 0
+    deadline: Deadline = field(default_factory=lambda: Deadline(None))
+    save: bool = False
+
+
 class Loop:
-    """One start of a run. `loader` gives batches from a number on; `batches`: how many were used before."""
+    """One start of a run. `loader` gives batches from a number on."""
 
     def __init__(
         self,
@@ -46,41 +59,59 @@ class Loop:
         schedule: Schedule,
         display: Display,
         make_samples: Callable[[int], None],
-        batches: int = 0,
+        start: Start | None = None,
     ) -> None:
         self.program = program
         self.loader = loader
         self.folder = folder
         self.schedule = schedule
         self.display = display
-        self.batches = batches
+        self._start = start or Start()
+        self.batches = self._start.batches
         self._make_samples = make_samples
         self._saved = program.iteration if checkpoint.saved(folder.checkpoints) else -1
         self._pace = Pace()
 
     def train(self) -> int:
-        """Train to the end or until asked to stop; returns the exit status, 0 when all iterations are done.
+        """Train to the end or until asked to stop; returns the exit status, 0 when all iterations are done, 75 when
+        the time was up before.
 
         Raises Diverged when a loss or the state is no longer finite.
         """
-        phases = [phase.name for phase in self.program.graph.phases]
+        phases = {phase.name: phase.update for phase in self.program.graph.phases}
         recorder = Recorder(Log(self.folder.log), Events(self.folder.events, self.program.iteration), phases)
         try:
-            with Interrupts() as asked:
-                self._run_passes()
-                self._sample(first=True)
-                stream = iter(self.loader.batches(self.batches))
-                try:
-                    self._pace.mark(self.program.iteration, self.loader.waited)
-                    while self.program.iteration < self.schedule.total and asked.status is None:
-                        self._iterate(stream, recorder)
-                finally:
-                    _close(stream)
+            status = self._train(recorder)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what is said is the first thing that went wrong
+                recorder.close()
+            raise
+        recorder.close()
+        return status
+
+    def _train(self, recorder: Recorder) -> int:
+        with Interrupts() as asked:
+            if self._start.save:
                 self._save(recorder)
-                self.display.update(self._progress(recorder), last=True)
-                return asked.status or 0
-        finally:
-            recorder.close()
+            self._run_passes()
+            self._sample(first=True)
+            stream = iter(self.loader.batches(self.batches))
+            try:
+                self._pace.mark(self.program.iteration, self.loader.waited)
+                while not self._finished() and asked.status is None and not self._start.deadline.reached():
+                    before = time.perf_counter()
+                    self._iterate(stream, recorder)
+                    self._start.deadline.iterated(time.perf_counter() - before)
+            finally:
+                _close(stream)
+            if asked.status is not None or not self._finished():
+                self.display.note(f"{asked.name or 'time is nearly up'}: saving a checkpoint, then leaving")
+            self._save(recorder)
+            self.display.update(self._progress(recorder), last=True)
+            return asked.status or (0 if self._finished() else TIME_IS_UP)
+
+    def _finished(self) -> bool:
+        return bool(self.program.iteration >= self.schedule.total)
 
     def _iterate(self, stream: Iterator[Batch], recorder: Recorder) -> None:
         program, iteration = self.program, self.program.iteration
@@ -89,7 +120,8 @@ class Loop:
         batches = [next(stream) for _ in range(wanted)]
         result = program.step(batches[0] if wanted == 1 else batches)
         self.batches += wanted
-        recorder.add(iteration, iteration // program.epoch_length, time.perf_counter() - started, result)
+        seconds = time.perf_counter() - started
+        recorder.add(iteration, iteration // program.epoch_length, seconds, result, largest_weights(program.networks))
         self._pace.mark(program.iteration, self.loader.waited)
         self._run_passes()
         self._sample()
@@ -100,7 +132,7 @@ class Loop:
     def _run_passes(self) -> None:
         """The passes whose time has come: before the next iteration, and after the last one."""
         program = self.program
-        for one in program.due_passes(ended=program.iteration >= self.schedule.total):
+        for one in program.due_passes(ended=self._finished()):
             program.run_pass(one.name, self.loader.sweep(one.streams, one.batches))
             self._saved = -1
 
@@ -119,22 +151,27 @@ class Loop:
 
     def _save(self, recorder: Recorder) -> None:
         iteration = self.program.iteration
+        folder, keep, keep_every = self.folder.checkpoints, self.schedule.keep, self.schedule.keep_every
+        protected = checkpoint.protected(self.folder.path)
         recorder.sync()
         if iteration == self._saved:
             # It may be the work of a start that was killed before it could tidy up.
-            checkpoint.prune(self.folder.checkpoints, self.schedule.keep, self.schedule.keep_every)
+            checkpoint.prune(folder, keep, keep_every, protected)
             return
+        before = time.perf_counter()
         tensors, meta = self.program.state()
         refuse_non_finite_state(tensors, iteration)
         checkpoint.save(
-            self.folder.checkpoints,
+            folder,
             iteration,
             tensors,
             {"program": meta, "batches": self.batches, "epoch_length": self.program.epoch_length},
-            keep=self.schedule.keep,
-            keep_every=self.schedule.keep_every,
+            keep=keep,
+            keep_every=keep_every,
+            protected=protected,
         )
         self._saved = iteration
+        self._start.deadline.saved(time.perf_counter() - before)
 
 
 def _due(done: int, every: int) -> bool:

@@ -22,6 +22,7 @@ from composer.modules import averaged, build_networks, build_states, set_mode, u
 from composer.nodes import Graph, Pass, Translation
 from composer.optimizers import Averages, Optimizers
 from composer.plan import Active, Plan, Run, make_plan
+from composer.quiet_import import import_dynamo
 from composer.randomness import Draws, InsideDraws, StateDraws
 from composer.runtime import (
     block_function,
@@ -77,6 +78,7 @@ class Program:
         seed: int = 0,
         optimise: bool = True,
     ) -> None:
+        import_dynamo()
         self.shaped = replace(shaped, types=confirm(shaped))
         self.graph: Graph = shaped.graph
         self.device, self.dtype, self.seed, self.optimise = torch.device(device), dtype, seed, optimise

@@ -6,15 +6,14 @@ does not make the processor wait in each. The CPU is flushed at every iteration.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
-from composer.errors import Diverged
 from composer.events import Events
+from composer.finite import Guard
 from composer.log import Log
 
 GPU_FLUSH = 10  # iterations between two transfers from a GPU
@@ -52,30 +51,45 @@ class _Pending:
     weights: Mapping[str, float]
     totals: tuple[str, ...]
     rates: Mapping[str, float]
-    values: tuple[torch.Tensor, ...]  # of the terms, then of the totals
+    networks: tuple[str, ...]
+    values: tuple[torch.Tensor, ...]  # of the terms, then of the totals, then the largest weights of the networks
 
 
 class Recorder:
     """Collects the results of steps. `latest`: name -> (loss, weight) of the newest value of each term.
 
-    Terms stand in the order of `phases`, also when a phase does not run in every iteration.
+    `phases`: name -> networks it updates. Terms stand in the order of phases, also when one does not run each time.
     """
 
-    def __init__(self, log: Log, events: Events, phases: Sequence[str] = ()) -> None:
+    def __init__(self, log: Log, events: Events, phases: Mapping[str, Sequence[str]] | None = None) -> None:
+        phases = phases or {}
         self.latest: dict[str, tuple[float, float]] = {}
         self._order = {name: number for number, name in enumerate(phases)}
+        self._guard = Guard(phases)
         self._log = log
         self._events = events
         self._pending: list[_Pending] = []
 
-    def add(self, iteration: int, epoch: int, seconds: float, result: StepResult) -> None:
-        """Note the result of `iteration`, which took `seconds`. May raise Diverged."""
+    def add(
+        self,
+        iteration: int,
+        epoch: int,
+        seconds: float,
+        result: StepResult,
+        largest: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
+        """Note the result of `iteration`, which took `seconds`; `largest` weight of each network after it.
+
+        May raise Diverged.
+        """
+        largest = largest or {}
         losses = [term.loss.detach() for term in result.terms.values()]
         totals = {name: total.detach() for name, total in result.totals.items() if total is not None}
         weights = {name: float(term.weight) for name, term in result.terms.items()}
-        values = (*losses, *totals.values())
+        values = (*losses, *totals.values(), *largest.values())
         rates = dict(result.rates)
-        self._pending.append(_Pending(iteration, epoch, seconds, weights, tuple(totals), rates, values))
+        names = tuple(totals), rates, tuple(largest)
+        self._pending.append(_Pending(iteration, epoch, seconds, weights, *names, values))
         on_gpu = any(value.device.type != "cpu" for value in values)
         if not on_gpu or len(self._pending) >= GPU_FLUSH:
             self.flush()
@@ -88,7 +102,8 @@ class Recorder:
         for one in pending:
             losses = {name: next(numbers) for name in one.weights}
             totals = {name: next(numbers) for name in one.totals}
-            _refuse_non_finite(one.iteration, losses, totals)
+            largest = {name: next(numbers) for name in one.networks}
+            self._guard.check(one.iteration, losses, one.weights, totals, one.rates, largest)
             self._write(one, losses, totals)
 
     def sync(self) -> None:
@@ -127,23 +142,3 @@ class Recorder:
     def _phase(self, term: str) -> int:
         """The place of a term's phase; `translate#2/l1` is of the second repeat of `translate`."""
         return self._order.get(term.partition("/")[0].partition("#")[0], len(self._order))
-
-
-def refuse_non_finite_state(tensors: Mapping[str, torch.Tensor], iteration: int) -> None:
-    """Diverged when a tensor of the state holds infinity or nan: such a state is never saved."""
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise Diverged(f"'{name}' is not finite after iteration {iteration - 1}", remedy=_REMEDY)
-
-
-_REMEDY = "lower the learning rate (optimizers) or clip gradients (clip_norm)"
-
-
-def _refuse_non_finite(iteration: int, losses: Mapping[str, float], totals: Mapping[str, float]) -> None:
-    for name, loss in losses.items():
-        if not math.isfinite(loss):
-            phase = name.partition("/")[0].partition("#")[0]
-            raise Diverged(f"term '{name}' of phase '{phase}' is {loss} at iteration {iteration}", remedy=_REMEDY)
-    for phase, total in totals.items():
-        if not math.isfinite(total):
-            raise Diverged(f"the total of phase '{phase}' is {total} at iteration {iteration}", remedy=_REMEDY)

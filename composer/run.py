@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,18 @@ from typing import Any
 import torch
 
 import composer
-from composer import checkpoint, events, files, log, samples
+from composer import checkpoint, events, files, log, out_of_memory, run_folder, samples, warm_start
 from composer.display import Display, open_display
 from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
-from composer.loop import Loop, Schedule
+from composer.interrupt import LeaveAtOnce
+from composer.loop import Loop, Schedule, Start
 from composer.program import Program
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
 from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
+from composer.run_lock import refuse_several_processes
 from composer.shapes import Shaped
+from composer.wall_time import Deadline
 
 CHECKPOINT_EVERY = 500  # iterations
 
@@ -49,11 +53,15 @@ class RunSettings:
     keep_every: int = 0
     sample_every: int | None = None
     score: bool = True  # say how good a run on the demo data has become
+    stop_after: float | None = None  # seconds of wall time
+    source: Path | None = None  # a run whose weights this one starts with
+    only: tuple[str, ...] = ()  # networks that it takes from there; none: all that both have
+    anew: tuple[str, ...] = ()  # networks, or parts of them, that start anew all the same
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `status`: 0 all iterations are done, 129, 130 or 143 stopped by a signal."""
+    """How a run ended. `status`: 0 all iterations are done, 75 the time was up, 128 and more stopped by a signal."""
 
     folder: Path
     iteration: int
@@ -73,24 +81,30 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def run(settings: RunSettings, display: Display | None = None) -> Outcome:
-    """Start or continue a run and train it to its end. Raises ComposeError, Diverged among them."""
+def run(settings: RunSettings, display: Display | None = None, started: float | None = None) -> Outcome:
+    """Start or continue a run and train it to its end. Raises ComposeError, Diverged among them.
+
+    `settings.stop_after` counts from `started`, a time of `time.monotonic` (None: now).
+    """
+    started = time.monotonic() if started is None else started
+    refuse_several_processes(os.environ)
     device = pick_device(settings.device)
     _be_repeatable(device)
     display = display or open_display()
     try:
-        return _run(settings, device, display)
+        with LeaveAtOnce():
+            return _run(settings, device, display, started)
     except torch.OutOfMemoryError as error:
-        raise _out_of_memory(settings) from error
+        raise _out_of_memory(settings, device) from error
     except RuntimeError as error:
         if "can't allocate memory" not in str(error):  # how the allocator of the CPU says it
             raise
-        raise _out_of_memory(settings) from error
+        raise _out_of_memory(settings, device) from error
     finally:
         display.stop()
 
 
-def _run(settings: RunSettings, device: torch.device, display: Display) -> Outcome:
+def _run(settings: RunSettings, device: torch.device, display: Display, started: float) -> Outcome:
     shaped = read_graph(settings)
     preset = shaped.graph.document.preset
     data = prepare_data(settings, shaped.graph)  # before any network is made: a wrong folder is said at once
@@ -99,32 +113,63 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
         display.note(note)
     program = Program(shaped, device=device, seed=settings.seed)
     program.epoch_length = data.epoch_length
-    folder = claim(program.graph.name, settings.out, settings.resume)
-    _prepare_folder(folder, program, settings, data)
-    found = _restore(folder, program)
     schedule = _schedule(settings, program)
-    verb = "continued" if program.iteration else "started"
-    display.note(f"run folder {folder.path}, {verb} at iteration {program.iteration} of {schedule.total}")
+    warm = _warm_start(settings, program)  # before there is a folder: a wrong name leaves none
+    folder = claim(program.graph.name, settings.out, settings.resume)
+    with run_folder.held(folder, settings.resume) as note:
+        if note:
+            display.note(note)
+        _prepare_folder(folder, program, settings, data, warm)
+        found = _restore(folder, program)
+        if found:
+            warm = None
+        for line in warm.lines() if warm else ():
+            display.note(line)
+        verb = "continued" if program.iteration else "started"
+        display.note(f"run folder {folder.path}, {verb} at iteration {program.iteration} of {schedule.total}")
+        deadline = Deadline(settings.stop_after, started, _state_bytes(program))
+        status = _train(folder, program, data, schedule, display, Start(found.get("batches", 0), deadline, bool(warm)))
+        if status:
+            display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
+        else:
+            display.note(f"done: {program.iteration} iterations in {folder.path}")
+            if data.demo and settings.score:
+                _score(folder, program, display)
+        return Outcome(folder.path, program.iteration, status)
 
+
+def _train(
+    folder: RunFolder, program: Program, data: RunData, schedule: Schedule, display: Display, begin: Start
+) -> int:
     def make_samples(iteration: int) -> None:
         write_samples(folder, program, data.samples, iteration)
 
-    loop = Loop(program, data.loader, folder, schedule, display, make_samples, batches=found.get("batches", 0))
+    loop = Loop(program, data.loader, folder, schedule, display, make_samples, begin)
     try:
-        status = loop.train()
+        return loop.train()
     except Diverged as error:
         kept = checkpoint.latest(folder.checkpoints)
         where = f"the checkpoint of iteration {kept.iteration} is kept" if kept else "there is no checkpoint yet"
         raise Diverged(error.fact, remedy=f"{error.remedy}; {where}") from error
     finally:
         display.stop()
-    if status:
-        display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
-    else:
-        display.note(f"done: {program.iteration} iterations in {folder.path}")
-        if data.demo and settings.score:
-            _score(folder, program, display)
-    return Outcome(folder.path, program.iteration, status)
+
+
+def _warm_start(settings: RunSettings, program: Program) -> warm_start.Report | None:
+    """Give a new run the weights of another one; None without `--from`, and where a run is continued."""
+    if settings.source is None:
+        if settings.only or settings.anew:
+            raise ComposeError("--only and --except choose among the networks of --from, and there is none")
+        return None
+    before = run_folder.existing(program.graph.name, settings.out) if settings.resume else None
+    if before is not None and checkpoint.latest(before.checkpoints) is not None:
+        return None
+    return warm_start.start(program, warm_start.read(settings.source), settings.only, settings.anew)
+
+
+def _state_bytes(program: Program) -> int:
+    """About how large a checkpoint is: weights, two moments of each, and an average."""
+    return 4 * sum(p.numel() * p.element_size() for module in program.networks.values() for p in module.parameters())
 
 
 def read_graph(settings: RunSettings) -> Shaped:
@@ -167,7 +212,9 @@ def _rows(batch: Mapping[str, torch.Tensor]) -> int:
     return max((len(value) for value in batch.values()), default=0)
 
 
-def _prepare_folder(folder: RunFolder, program: Program, settings: RunSettings, data: RunData) -> None:
+def _prepare_folder(
+    folder: RunFolder, program: Program, settings: RunSettings, data: RunData, warm: warm_start.Report | None
+) -> None:
     """Write what describes the run; when it is continued, check that it is the same run."""
     folder.remove_leftovers()
     same = {"seed": settings.seed, "data_identity": data.identity, "epoch_length": data.epoch_length}
@@ -180,13 +227,30 @@ def _prepare_folder(folder: RunFolder, program: Program, settings: RunSettings, 
                     f"'{folder.path}' was started with {what}",
                     remedy="use what it was started with, or start another run in another folder",
                 )
+        _refuse_other_source(folder, settings, before.get("source"))
     shown = {**dataclasses.asdict(settings), **same, "preset": program.graph.document.preset}
-    start = {"device": str(program.device), "threads": torch.get_num_threads(), "workers": data.workers}
+    start: dict[str, Any] = {
+        "device": str(program.device),
+        "threads": torch.get_num_threads(),
+        "workers": data.workers,
+    }
+    if warm:
+        start["warm_start"] = warm.record()
     describe(folder, shown, start)
     copies = copy_blocks(folder, [Path(file) for file in program.graph.block_files])
     write_once(folder.graph, _with_blocks(program.resolved_yaml(), copies), "the graph with its settings")
     if not folder.plan.exists():
         files.write_atomically(folder.plan, program.printed("plan").rstrip("\n") + "\n")
+
+
+def _refuse_other_source(folder: RunFolder, settings: RunSettings, before: str | None) -> None:
+    """A run that is continued does not start from somewhere else; the same `--from` again is no mistake."""
+    if settings.source is None or (before and Path(before).resolve() == settings.source.resolve()):
+        return
+    raise ComposeError(
+        f"'{folder.path}' was started {f'from {before}' if before else 'without --from'}",
+        remedy="continue it without --from, or start another run in another folder",
+    )
 
 
 def _with_blocks(graph: str, copies: Sequence[str]) -> str:
@@ -233,8 +297,5 @@ def _be_repeatable(device: torch.device) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def _out_of_memory(settings: RunSettings) -> ComposeError:
-    return ComposeError(
-        f"out of memory while training '{settings.graph}'",
-        remedy="lower the batch (--set training.batch=1), the size of the pictures or the width of the networks",
-    )
+def _out_of_memory(settings: RunSettings, device: torch.device) -> ComposeError:
+    return out_of_memory.explain(read_graph(settings).graph, device.type)

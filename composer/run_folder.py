@@ -6,6 +6,8 @@
     events/            the same for TensorBoard
     samples/           grids of pictures, named by iteration
     checkpoints/       see `composer.checkpoint`
+    best.json          which of them validation found best
+    run.lock           while a process trains it, see `composer.run_lock`
     environment.json   the settings, and for each start the command line and the versions it ran with
     scores.json        how good it became, for runs on the demo data
     blocks/            copies of the Python files that the graph names, in folders named by their SHA-256
@@ -15,6 +17,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import importlib.metadata
@@ -23,13 +26,14 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from composer import run_lock
 from composer.errors import ComposeError
-from composer.files import remove_leftovers, write_atomically
+from composer.files import DISK_FULL, TEMPORARY, remove_leftovers, write_atomically
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "safetensors", "PyYAML")
 
@@ -108,6 +112,18 @@ def open_existing(path: Path) -> RunFolder:
     return folder
 
 
+def existing(name: str, out: Path | None, root: Path = Path("runs")) -> RunFolder | None:
+    """The folder that `claim` would continue with `resume`, None where it would start a run."""
+    if out is not None:
+        return RunFolder(out) if RunFolder(out).holds_run else None
+    made = [path for path in itertools.takewhile(Path.exists, _candidates(name, root)) if RunFolder(path).holds_run]
+    return RunFolder(made[-1]) if made else None
+
+
+def _candidates(name: str, root: Path) -> Iterator[Path]:
+    return (root / (name if n == 1 else f"{name}-{n}") for n in itertools.count(1))
+
+
 def claim(name: str, out: Path | None, resume: bool, root: Path = Path("runs")) -> RunFolder:
     """The folder for a run of the graph `name`; it exists afterwards.
 
@@ -116,18 +132,20 @@ def claim(name: str, out: Path | None, resume: bool, root: Path = Path("runs")) 
     """
     if out is not None:
         return _claim_named(RunFolder(out), resume)
-    candidates = (root / (name if n == 1 else f"{name}-{n}") for n in itertools.count(1))
-    if resume:
-        made = [path for path in itertools.takewhile(Path.exists, candidates) if RunFolder(path).holds_run]
-        if made:
-            return RunFolder(made[-1])
-        return claim(name, None, False, root)
-    root.mkdir(parents=True, exist_ok=True)
-    for path in candidates:
+    found = existing(name, None, root) if resume else None
+    if found is not None:
+        return found
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(root, error) from error
+    for path in _candidates(name, root):
         try:
             path.mkdir()  # one call that tests and takes, so two runs started together never share a folder
         except FileExistsError:
             continue
+        except OSError as error:
+            raise _cannot_be_made(path, error) from error
         return RunFolder(path)
     raise AssertionError("the names never end")
 
@@ -136,16 +154,36 @@ def _claim_named(folder: RunFolder, resume: bool) -> RunFolder:
     path = folder.path
     if path.exists() and not path.is_dir():
         raise ComposeError(f"'{path}' is a file", remedy="name a folder with --out")
+    _refuse_second_start(folder, resume)
+    if not folder.holds_run and path.is_dir():
+        # Another process may have taken the folder a moment ago: its first files are no reason, its lock will be one.
+        if any(not p.name.startswith(TEMPORARY) and p.name != run_lock.NAME for p in path.iterdir()):
+            raise ComposeError(f"'{path}' holds other files", remedy="name an empty or new folder with --out")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(path, error) from error
+    return folder
+
+
+def _cannot_be_made(path: Path, error: OSError) -> ComposeError:
+    where = "another folder" if error.errno in DISK_FULL else "a folder you may write to"
+    return ComposeError(f"the run folder '{path}' cannot be made: {error.strerror}", remedy=f"name {where} with --out")
+
+
+@contextlib.contextmanager
+def held(folder: RunFolder, resume: bool) -> Iterator[str]:
+    """Keep every other process out of a claimed folder; gives what the user should know of the lock, mostly ""."""
+    with run_lock.held(folder.path) as note:
+        _refuse_second_start(folder, resume)  # somebody may have started and ended a run there in between
+        yield note
+
+
+def _refuse_second_start(folder: RunFolder, resume: bool) -> None:
     if folder.holds_run and not resume:
         raise ComposeError(
-            f"'{path}' holds a run", remedy="continue it with --resume, or name another folder with --out"
+            f"'{folder.path}' holds a run", remedy="continue it with --resume, or name another folder with --out"
         )
-    if not folder.holds_run and path.is_dir():
-        remove_leftovers(path)
-        if any(path.iterdir()):
-            raise ComposeError(f"'{path}' holds other files", remedy="name an empty or new folder with --out")
-    path.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def describe(folder: RunFolder, settings: Mapping[str, Any], start: Mapping[str, Any]) -> None:

@@ -29,18 +29,20 @@ def translate_files(
     *,
     name: str | None = None,
     seed: int = 0,
+    which: str = "latest",
     device: torch.device | str = "cpu",
     force: bool = False,
     said: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Translate pictures and all pictures of folders into `out`; returns what was written.
 
-    `name`: which translation of the graph; needed when it has several. Existing files are replaced with `force` only.
+    `name`: which translation of the graph; needed when it has several. `which`: the checkpoint (see
+    `checkpoint.chosen`). Existing files are replaced with `force` only.
     Every problem that can be known before is raised before the first picture is translated.
     """
     folder = open_existing(run)
     pictures = find_pictures(inputs, out)
-    program, iteration = load_program(folder, device)
+    program, iteration = load_program(folder, device, which)
     chosen = _choose(program, name)
     form = _form(program, chosen)
     targets = choose_targets(pictures, out, form, force)
@@ -64,19 +66,17 @@ def translate_one(program: Any, image: torch.Tensor, name: str, seed: int) -> to
     return crop_back(result, _enlarged(window, *_enlargement(program, name)))
 
 
-def load_program(folder: RunFolder, device: torch.device | str = "cpu") -> tuple[Any, int]:
-    """The program of a run with the state of its newest whole checkpoint, and how many iterations that had."""
+def load_program(folder: RunFolder, device: torch.device | str = "cpu", which: str = "latest") -> tuple[Any, int]:
+    """The program of a run with the state of a checkpoint (see `checkpoint.chosen`), and how many iterations it had."""
     import composer
 
-    newest = checkpoint.latest(folder.checkpoints)
-    if newest is None:
-        raise ComposeError(f"'{folder.path}' has no whole checkpoint yet", remedy="let it train to its first one")
-    tensors, found = newest.load()
+    found_checkpoint = checkpoint.chosen(folder.path, which)
+    tensors, found = found_checkpoint.load()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a file of `weights:` may be gone by now: the checkpoint holds them too
         program = composer.compile(folder.graph, device=device, seed=found["program"]["seed"])
     program.load_state(tensors, found["program"])
-    return program, newest.iteration
+    return program, found_checkpoint.iteration
 
 
 def _choose(program: Any, name: str | None) -> str:

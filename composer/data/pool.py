@@ -26,6 +26,7 @@ from composer.data.batch import BatchMaker
 from composer.data.source import Array
 from composer.data.worker import HEAD, REQUEST
 from composer.errors import ComposeError, Problem
+from composer.interrupt import SIGNALS
 
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from composer.data.worker import main; main()"
 _PIPE_BYTES = 2**20
@@ -103,11 +104,11 @@ def _start_worker() -> subprocess.Popen[bytes]:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """A child inherits which signals are held back, so it is deaf to these two from its first moment on."""
+    """A child inherits which signals are held back, so it is deaf to these from its first moment on."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name) for name in SIGNALS})
     try:
         yield
     finally:

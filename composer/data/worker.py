@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from composer.errors import ComposeError, Problem
+from composer.interrupt import SIGNALS
 
 REQUEST = struct.Struct("<q")  # the number of a batch
 HEAD = struct.Struct("<q")  # the bytes of the pickled head
@@ -27,9 +28,10 @@ Head = list[tuple[str, str, tuple[int, ...]]] | tuple[Problem, ...] | str  # arr
 
 
 def main() -> None:
-    """Serve until the parent closes the pipe. Ctrl-C and SIGTERM are the parent's affair."""
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    """Serve until the parent closes the pipe. Signals that ask to stop are the parent's affair."""
+    for number in (getattr(signal, name, None) for name in SIGNALS):
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN)
     incoming = sys.stdin.buffer
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not run into the arrays
