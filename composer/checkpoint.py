@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from composer.errors import ComposeError
 from composer.files import remove_leftovers, replacing, write_atomically
 
 FORMAT = 1
+BEST = "best.json"  # in the folder of the run, beside the folder of checkpoints
+FOLDER = "checkpoints"
 _NAME = re.compile(r"iteration-(\d+)\.(safetensors|json)")
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
@@ -52,8 +54,9 @@ def save(
     *,
     keep: int = 3,
     keep_every: int = 0,
+    protected: Collection[int] = (),
 ) -> Checkpoint:
-    """Write a checkpoint, then remove all but the last `keep` and those at multiples of `keep_every` iterations.
+    """Write a checkpoint, then remove what `prune` says.
 
     `tensors`: by name; none may share memory with another. `meta`: anything JSON can hold.
     Raises OSError when the disk is full; earlier checkpoints are left as they were.
@@ -70,7 +73,7 @@ def save(
             "meta": dict(meta),
         }
     write_atomically(made.description, json.dumps(description, indent=1, allow_nan=False))
-    prune(folder, keep, keep_every)
+    prune(folder, keep, keep_every, protected)
     return made
 
 
@@ -83,6 +86,42 @@ def saved(folder: Path) -> list[Checkpoint]:
 def latest(folder: Path) -> Checkpoint | None:
     """The newest whole checkpoint of a folder, or None. Reads each file it considers once, to check it."""
     return next((c for c in reversed(saved(folder)) if is_whole(c)), None)
+
+
+def best(run: Path) -> int | None:
+    """The iteration whose checkpoint validation found best, from `best.json` in the folder of a run."""
+    try:
+        return int(json.loads((run / BEST).read_text(encoding="utf-8"))["iteration"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ComposeError(
+            f"'{run / BEST}' cannot be read: {error}", remedy="remove it, or choose N or latest"
+        ) from None
+
+
+def protected(run: Path) -> frozenset[int]:
+    """Iterations whose checkpoints are kept however old they are: the best one."""
+    found = best(run)
+    return frozenset() if found is None else frozenset({found})
+
+
+def chosen(run: Path, which: str = "latest") -> Checkpoint:
+    """The checkpoint of the run in folder `run` that is meant by `latest`, `best` or a number of iterations."""
+    folder = run / FOLDER
+    there = ", ".join(str(one.iteration) for one in saved(folder)) or "none"
+    if which == "latest":
+        newest = latest(folder)
+        if newest is None:
+            raise ComposeError(f"'{run}' has no whole checkpoint yet", remedy="let it train to its first one")
+        return newest
+    number = best(run) if which == "best" else int(which) if which.isascii() and which.isdigit() else -1
+    if number is None:
+        raise ComposeError(f"'{run}' has no best checkpoint: nothing was validated", remedy=f"there are: {there}")
+    found = next((one for one in saved(folder) if one.iteration == number), None)
+    if found is None or not is_whole(found):
+        raise ComposeError(f"'{run}' has no whole checkpoint '{which}'", remedy=f"best, latest, or one of: {there}")
+    return found
 
 
 def is_whole(checkpoint: Checkpoint) -> bool:
@@ -99,10 +138,11 @@ def is_whole(checkpoint: Checkpoint) -> bool:
         return False  # unreadable, cut short or not ours: not a checkpoint to continue from
 
 
-def prune(folder: Path, keep: int, keep_every: int = 0) -> None:
-    """Remove all but the last `keep` checkpoints, at least one, and those at multiples of `keep_every` iterations."""
+def prune(folder: Path, keep: int, keep_every: int = 0, protected: Collection[int] = ()) -> None:
+    """Remove all but the last `keep` checkpoints, at least one, those at multiples of `keep_every` iterations, and
+    those of the `protected` iterations."""
     for old in saved(folder)[: -max(1, keep)]:
-        if not (keep_every and old.iteration % keep_every == 0):
+        if not (keep_every and old.iteration % keep_every == 0) and old.iteration not in protected:
             old.description.unlink(missing_ok=True)  # first, so that a kill in between leaves no half checkpoint
             old.tensors.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,6 +20,9 @@ from composer.interrupt import Interrupts
 from composer.log import Log
 from composer.recorder import Recorder, refuse_non_finite_state
 from composer.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from composer.measure.validation import Validation
 
 Batch = Mapping[str, torch.Tensor]
 
@@ -47,6 +50,7 @@ class Loop:
         display: Display,
         make_samples: Callable[[int], None],
         batches: int = 0,
+        validation: Validation | None = None,
     ) -> None:
         self.program = program
         self.loader = loader
@@ -55,6 +59,7 @@ class Loop:
         self.display = display
         self.batches = batches
         self._make_samples = make_samples
+        self._validation = validation
         self._saved = program.iteration if checkpoint.saved(folder.checkpoints) else -1
         self._pace = Pace()
 
@@ -93,6 +98,7 @@ class Loop:
         self._pace.mark(program.iteration, self.loader.waited)
         self._run_passes()
         self._sample()
+        self._validate(recorder)
         if _due(program.iteration, self.schedule.checkpoint_every):
             self._save(recorder)
         self.display.update(self._progress(recorder))
@@ -117,12 +123,24 @@ class Loop:
         if due and not (first and self.folder.sample(done).exists()):
             self._make_samples(done)
 
+    def _validate(self, recorder: Recorder) -> None:
+        """Measure when it is time; the checkpoint of the best iteration is made before anything says it is the best."""
+        if self._validation is None or not self._validation.due(self.program.iteration):
+            return
+        recorder.flush()
+        better, words = self._validation.measure(recorder.scalars)
+        self.display.note(words)
+        if better:
+            self._save(recorder)
+            self._validation.keep_best()
+
     def _save(self, recorder: Recorder) -> None:
         iteration = self.program.iteration
         recorder.sync()
         if iteration == self._saved:
             # It may be the work of a start that was killed before it could tidy up.
-            checkpoint.prune(self.folder.checkpoints, self.schedule.keep, self.schedule.keep_every)
+            protected = checkpoint.protected(self.folder.path)
+            checkpoint.prune(self.folder.checkpoints, self.schedule.keep, self.schedule.keep_every, protected)
             return
         tensors, meta = self.program.state()
         refuse_non_finite_state(tensors, iteration)
@@ -133,6 +151,7 @@ class Loop:
             {"program": meta, "batches": self.batches, "epoch_length": self.program.epoch_length},
             keep=self.schedule.keep,
             keep_every=self.schedule.keep_every,
+            protected=checkpoint.protected(self.folder.path),
         )
         self._saved = iteration
 

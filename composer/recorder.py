@@ -91,6 +91,10 @@ class Recorder:
             _refuse_non_finite(one.iteration, losses, totals)
             self._write(one, losses, totals)
 
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        """Numbers for TensorBoard that belong to no term."""
+        self._events.scalars(iteration, values)
+
     def sync(self) -> None:
         """Flush everything to the disk."""
         self.flush()

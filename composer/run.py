@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,11 @@ from composer.display import Display, open_display
 from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
 from composer.loop import Loop, Schedule
+from composer.measure import validation
+from composer.peak_memory import peak_memory, start_watching
 from composer.program import Program
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
-from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
+from composer.run_folder import RunFolder, claim, copy_blocks, describe, note_end, write_once
 from composer.shapes import Shaped
 
 CHECKPOINT_EVERY = 500  # iterations
@@ -47,6 +50,9 @@ class RunSettings:
     keep: int = 3  # checkpoints
     keep_every: int = 0
     sample_every: int | None = None
+    validate_every: int = 0
+    validate: tuple[str, ...] = ()  # metrics, the first one chooses the best checkpoint; none: all that are possible
+    validate_as: str | None = None  # which translation is validated; None: the first one
     score: bool = True  # say how good a run on the demo data has become
 
 
@@ -108,9 +114,15 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
     def make_samples(iteration: int) -> None:
         write_samples(folder, program, data.samples, iteration)
 
-    loop = Loop(program, data.loader, folder, schedule, display, make_samples, batches=found.get("batches", 0))
+    watch = validation.for_run(settings, program, data, folder)
+    done = found.get("batches", 0)
+    loop = Loop(program, data.loader, folder, schedule, display, make_samples, done, validation=watch)
+    first, began = program.iteration, time.perf_counter()
+    start_watching(device)
     try:
         status = loop.train()
+        spent = {"trained": program.iteration - first, "seconds": round(time.perf_counter() - began, 3)}
+        note_end(folder, {"iteration": program.iteration, **spent, **peak_memory(device)})
     except Diverged as error:
         kept = checkpoint.latest(folder.checkpoints)
         where = f"the checkpoint of iteration {kept.iteration} is kept" if kept else "there is no checkpoint yet"
@@ -179,8 +191,12 @@ def _prepare_folder(folder: RunFolder, program: Program, settings: RunSettings, 
                     f"'{folder.path}' was started with {what}",
                     remedy="use what it was started with, or start another run in another folder",
                 )
-    shown = {**dataclasses.asdict(settings), **same, "preset": program.graph.document.preset}
+    shown = {**dataclasses.asdict(settings), **same, "data_content": data.content}
+    shown["preset"] = program.graph.document.preset
     start = {"device": str(program.device), "threads": torch.get_num_threads(), "workers": data.workers}
+    if program.device.type == "cuda":
+        start["device_name"] = torch.cuda.get_device_name(program.device)
+    start["parameters"] = sum(program.parameter_counts().values())
     describe(folder, shown, start)
     copies = copy_blocks(folder, [Path(file) for file in program.graph.block_files])
     write_once(folder.graph, _with_blocks(program.resolved_yaml(), copies), "the graph with its settings")
@@ -204,6 +220,7 @@ def _restore(folder: RunFolder, program: Program) -> dict[str, Any]:
         program.load_state(tensors, found["program"])
     checkpoint.clear(folder.checkpoints, after=program.iteration if newest else -1)
     log.cut(folder.log, program.iteration)
+    validation.cut(folder, program.iteration)
     events.cut(folder.events, program.iteration)
     return found
 

@@ -16,6 +16,7 @@ from composer.data import Dataset, open_data
 from composer.data.demo import demo_dataset, demo_styles
 from composer.data.demo_score import DemoScores, demo_scores
 from composer.errors import ComposeError
+from composer.measure.subject import content_identity
 from composer.nodes import Graph
 from composer.program import Program
 from composer.translate_files import picture_sizes, translate_one
@@ -32,7 +33,8 @@ class RunData:
     """`identity` changes when the data does. `samples`: batches whose rows every sample grid shows.
 
     `words` name the data on the first line of a run, `notes` are said after it. `demo`: it is the built-in demo data,
-    of which the truth is known.
+    of which the truth is known. `test`: rows that are not trained on, None where there are none. `content` is the
+    identity without the seed of the run.
     """
 
     words: str
@@ -43,6 +45,8 @@ class RunData:
     epoch_length: int
     samples: Sequence[Mapping[str, torch.Tensor]]
     demo: bool = False
+    test: Dataset | None = None
+    content: str = ""
 
 
 def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
@@ -98,6 +102,8 @@ def _assemble(words: str, demo: bool, dataset: Dataset, shown: Dataset, workers:
         graph.training.epoch_iterations or loader.epoch_length,
         samples,
         demo,
+        None if shown is dataset else shown,
+        content_identity(dataset),
     )
 
 

@@ -63,13 +63,11 @@ def translate_one(program: Any, image: torch.Tensor, name: str, seed: int) -> to
     return crop_back(result, _enlarged(window, *_enlargement(program, name)))
 
 
-def load_program(folder: RunFolder, device: torch.device | str = "cpu") -> tuple[Any, int]:
-    """The program of a run with the state of its newest whole checkpoint, and how many iterations that had."""
+def load_program(folder: RunFolder, device: torch.device | str = "cpu", which: str = "latest") -> tuple[Any, int]:
+    """The program of a run with the state of a checkpoint (see `checkpoint.chosen`), and how many iterations it had."""
     import composer
 
-    newest = checkpoint.latest(folder.checkpoints)
-    if newest is None:
-        raise ComposeError(f"'{folder.path}' has no whole checkpoint yet", remedy="let it train to its first one")
+    newest = checkpoint.chosen(folder.path, which)
     tensors, found = newest.load()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a file of `weights:` may be gone by now: the checkpoint holds them too
