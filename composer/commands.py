@@ -107,12 +107,13 @@ def translate(given: argparse.Namespace) -> int:
 
 
 def eval(given: argparse.Namespace) -> int:
+    from composer.display import count_up
     from composer.measure.evaluate import EvalSettings, evaluate
     from composer.run import pick_device
 
     known = {name: value for name, value in vars(given).items() if name != "command"}
     lists = {name: tuple(known[name]) for name in ("data", "weights")}
-    evaluate(EvalSettings(**{**known, **lists, "device": pick_device(given.device)}), said=print)
+    evaluate(EvalSettings(**{**known, **lists, "device": pick_device(given.device)}), print, count_up("translated"))
     return 0
 
 

@@ -41,6 +41,7 @@ class Wanted:
     metric: str
     better: int
     look_up: Callable[[ComparedRun], Found | None]
+    whole: bool = False
 
 
 def compare(
@@ -69,7 +70,7 @@ def make_table(
     for one in [*chosen, *_resources()]:
         cells, comparable = _cells(one, [group for _, group in groups], notes)
         if any(cell.mean is not None for cell in cells):
-            filled.append(Column(one.title, one.better if comparable else NEITHER, tuple(cells)))
+            filled.append(Column(one.title, one.better if comparable else NEITHER, tuple(cells), one.whole))
     hints = [] if columns else ["no numbers of pictures yet: measure runs with composer eval RUN"]
     return Table(tuple(rows), tuple(filled), tuple([*notes, *_group_notes(groups)]), tuple(hints))
 
@@ -201,7 +202,7 @@ def _resources() -> list[Wanted]:
         return Found(float(run.best["iteration"])) if run.best else None
 
     return [
-        Wanted("best at", "best at", NEITHER, best_at),
+        Wanted("best at", "best at", NEITHER, best_at, whole=True),
         Wanted("it/s", "it/s", MORE, speed),
         Wanted("memory (GB)", "memory", LESS, memory),
         Wanted("parameters (M)", "parameters", NEITHER, parameters),

@@ -36,18 +36,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """`better`: 1 when more is better, -1 when less is, 0 when nothing is to be marked."""
+    """`better`: 1 when more is better, -1 when less is, 0 when nothing is to be marked. `whole`: numbers are counts."""
 
     title: str
     better: int
     cells: tuple[Cell, ...]
+    whole: bool = False
 
     @property
     def decimals(self) -> int:
         """Digits after the point: two of the smallest deviation, else four of the largest number."""
         deviations = [cell.deviation for cell in self.cells if cell.deviation]
         numbers = [abs(cell.mean) for cell in self.cells if cell.mean]
-        if all(number == round(number) for number in numbers) and not deviations:
+        if self.whole and not deviations:
             return 0
         size = min(deviations) if deviations else max(numbers, default=1.0)
         digits = OF_DEVIATION if deviations else SIGNIFICANT
@@ -57,7 +58,7 @@ class Column:
     def best(self) -> str | None:
         """How the best mean is shown; None when nothing is to be marked."""
         numbers = [cell.mean for cell in self.cells if cell.mean is not None]
-        if not self.better or len(numbers) < 2:
+        if not self.better or len({self.shown(number) for number in numbers}) < 2:
             return None
         return self.shown(max(numbers) if self.better > 0 else min(numbers))
 

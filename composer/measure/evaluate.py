@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ import torch
 
 import composer
 from composer.data import Dataset, open_data
-from composer.data.demo import demo_dataset
 from composer.errors import ComposeError, nearest
 from composer.measure import report, validation
 from composer.measure.extractors import open_extractor
@@ -21,6 +21,8 @@ from composer.measure.pairs import PAIR_METRICS
 from composer.measure.perceptual import open_perceptual
 from composer.measure.subject import Subject, content_identity, make_subject
 from composer.measure.weights import ADVICE, WeightFile
+from composer.run import RunSettings
+from composer.run_data import prepare_data
 from composer.run_folder import RunFolder, open_existing
 from composer.translate_files import load_program
 
@@ -45,7 +47,11 @@ class EvalSettings:
     out: Path | None = None
 
 
-def evaluate(settings: EvalSettings, said: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+def evaluate(
+    settings: EvalSettings,
+    said: Callable[[str], None] = lambda text: None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
     """Measure, write the JSON file and tell the table line by line; returns what the file holds.
 
     Every problem that can be known before is raised before the first picture is translated.
@@ -61,7 +67,7 @@ def evaluate(settings: EvalSettings, said: Callable[[str], None] = lambda text: 
     target = settings.out or _default_path(folder, subject, iteration, own=not settings.data)
     instruments, files = _instruments(weights, device)
     missing = _missing(subject, weights)
-    values = measure(program, subject, seed=settings.seed, instruments=instruments)
+    values = measure(program, subject, seed=settings.seed, instruments=instruments, progress=progress)
     run = {
         "graph": program.graph.name,
         "graph_sha256": hashlib.sha256(folder.graph.read_bytes()).hexdigest(),
@@ -107,20 +113,30 @@ def _data(settings: EvalSettings, folder: RunFolder, program: Any) -> tuple[Data
             return dataset.held_out, f"the test part of {words}", []
         seen = before.get("data_content") == content_identity(dataset)
         return dataset, words, ["these are the pictures the run was trained on"] if seen else []
-    if not before.get("data"):
-        held_out = demo_dataset(streams).held_out  # of seed 0 whatever the run's: all runs are measured on the same
-        if held_out is not None:
-            return held_out, "built-in demo, unseen scenes", []
-    test, train = tuple(before.get("test_data", ())), tuple(before.get("data", ()))
-    if test:
-        return open_data(test, streams, direction=direction), " ".join(test), []
-    held_out = open_data(train, streams, direction=direction, seed=before.get("seed", 0)).held_out
-    if held_out is None:
+    own = _run_settings(before)
+    if not own.data:
+        own = dataclasses.replace(own, seed=0)  # the same scenes for the runs of all seeds
+    try:
+        prepared = prepare_data(own, program.graph)
+    except ComposeError as error:
+        remedy = f"{error.remedy}; " if error.remedy else ""
+        remedy += "the run's own data is looked for where it was when the run was started, from this folder; or --data"
+        raise ComposeError(error.fact, error.place, remedy) from None
+    if prepared.test is None:
         raise ComposeError(
-            f"the data of this run, {' '.join(train)}, has no test part: numbers on what it was trained on say little",
+            f"the data of this run, {prepared.words}, has no test part: numbers on what it was trained on say little",
             remedy="give pictures it has not seen with --data DIR",
         )
-    return held_out, f"the test part of {' '.join(train)}", []
+    part = "unseen scenes" if prepared.demo else " ".join(own.test_data) or "the test part"
+    return prepared.test, f"{prepared.words}, {part}", []
+
+
+def _run_settings(before: Mapping[str, Any]) -> RunSettings:
+    """The settings that a run was started with, from its environment.json."""
+    known = {one.name for one in dataclasses.fields(RunSettings)} - {"out"}
+    kept = {name: value for name, value in before.items() if name in known}
+    tuples = {name: tuple(value) for name, value in kept.items() if isinstance(value, list)}
+    return RunSettings(**{"graph": "graph.yaml", **kept, **tuples})
 
 
 def _weights(given: Sequence[str]) -> dict[str, Path]:
