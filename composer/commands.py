@@ -113,7 +113,7 @@ def eval(given: argparse.Namespace) -> int:
 
     known = {name: value for name, value in vars(given).items() if name != "command"}
     lists = {name: tuple(known[name]) for name in ("data", "weights")}
-    evaluate(EvalSettings(**{**known, **lists, "device": pick_device(given.device)}), print, count_up("translated"))
+    evaluate(EvalSettings(**{**known, **lists, "device": pick_device(given.device)}), print, count_up("measured"))
     return 0
 
 

@@ -52,7 +52,7 @@ class Column:
             return 0
         size = min(deviations) if deviations else max(numbers, default=1.0)
         digits = OF_DEVIATION if deviations else SIGNIFICANT
-        return min(MOST_DECIMALS, max(0, digits - 1 - math.floor(math.log10(size))))
+        return max(0, digits - 1 - math.floor(math.log10(size)))
 
     @property
     def best(self) -> str | None:
@@ -63,6 +63,8 @@ class Column:
         return self.shown(max(numbers) if self.better > 0 else min(numbers))
 
     def shown(self, number: float) -> str:
+        if self.decimals > MOST_DECIMALS:
+            return f"{number:.{SIGNIFICANT - 1}e}"
         return f"{number:.{self.decimals}f}"
 
     def is_best(self, cell: Cell) -> bool:

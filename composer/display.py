@@ -152,7 +152,7 @@ def open_display(stream: IO[str] | None = None) -> Display:
 
 
 def count_up(what: str, stream: IO[str] | None = None) -> Callable[[int, int], None]:
-    """Says `translated 120 of 500` in place, on a terminal; nothing anywhere else."""
+    """Says `measured 120 of 500` in place, on a terminal; nothing anywhere else."""
     to = stream or sys.stderr
     shown = 0.0
 

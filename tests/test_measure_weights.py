@@ -142,7 +142,7 @@ def test_lpips_is_that_of_torchmetrics(tmp_path: Path, name: str, monkeypatch: p
         assert ours(one, other).tolist() == pytest.approx(wanted.tolist(), rel=1e-3)
         assert ours(one, one).tolist() == [0, 0]
         assert ours(one, other).tolist() == pytest.approx(ours(other, one).tolist(), rel=1e-6)
-    assert (file.file, file.standard, heads.file) == ("network.pth", False, f"{name}.pth")
+    assert (file.file, file.standard, heads.file, heads.standard) == ("network.pth", False, f"{name}.pth", True)
 
 
 def test_heads_of_the_other_network_are_refused(tmp_path: Path) -> None:

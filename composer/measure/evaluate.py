@@ -166,7 +166,7 @@ def _instruments(weights: Mapping[str, Path], device: torch.device) -> tuple[Ins
         return Instruments(extractor), files
     perceptual, file, heads = open_perceptual(weights["lpips"], weights.get("lpips-heads"), device)
     files["lpips"] = _told(file, f"LPIPS 0.1, {perceptual.network}; pictures in their own size")
-    files["lpips-heads"] = _told(WeightFile(heads.file, heads.sha256), "learned weights of the layers")
+    files["lpips-heads"] = _told(heads, "learned weights of the layers")
     return Instruments(extractor, perceptual), files
 
 

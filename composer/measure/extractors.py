@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,25 +38,35 @@ class Extractor:
     network: str
     resize: str
 
-    def features(self, pictures: Sequence[Tensor], device: torch.device) -> Features:
-        """Features [n, d] of pictures uint8 [3, h, w]. Raises ComposeError when the network gives something else."""
-        found = []
-        for start in range(0, len(pictures), AT_ONCE):
-            batch = torch.stack(list(pictures[start : start + AT_ONCE])).to(device)
-            try:
-                with torch.no_grad():
-                    made = self.call(batch)
-            except (RuntimeError, ValueError, TypeError) as error:
-                words = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-                raise ComposeError(f"'{self.file.file}' fails on pictures uint8 {list(batch.shape)}: {words}") from None
-            made = made[0] if isinstance(made, tuple | list) and len(made) == 1 else made
-            if not isinstance(made, Tensor) or made.ndim != 2 or len(made) != len(batch):
-                raise ComposeError(
-                    f"'{self.file.file}' does not give features [n, d] for pictures [n, 3, h, w]",
-                    remedy="export a network that takes uint8 [n, 3, h, w] and gives one row of numbers for each",
-                )
-            found.append(made.detach().cpu().double().numpy())
+    def features(self, pictures: Iterable[Tensor], device: torch.device) -> Features:
+        """Features [n, d] of pictures uint8 [3, h, w], of which only a few are held at a time.
+
+        Raises ComposeError when the network gives something else.
+        """
+        found, waiting = [], []
+        for picture in pictures:
+            waiting.append(picture)
+            if len(waiting) == AT_ONCE:
+                found.append(self._some(torch.stack(waiting).to(device)))
+                waiting = []
+        if waiting:
+            found.append(self._some(torch.stack(waiting).to(device)))
         return np.concatenate(found)
+
+    def _some(self, batch: Tensor) -> Features:
+        try:
+            with torch.no_grad():
+                made = self.call(batch)
+        except (RuntimeError, ValueError, TypeError) as error:
+            words = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+            raise ComposeError(f"'{self.file.file}' fails on pictures uint8 {list(batch.shape)}: {words}") from None
+        made = made[0] if isinstance(made, tuple | list) and len(made) == 1 else made
+        if not isinstance(made, Tensor) or made.ndim != 2 or len(made) != len(batch):
+            raise ComposeError(
+                f"'{self.file.file}' does not give features [n, d] for pictures [n, 3, h, w]",
+                remedy="export a network that takes uint8 [n, 3, h, w] and gives one row of numbers for each",
+            )
+        return np.asarray(made.detach().cpu().double().numpy(), np.float64)
 
 
 def open_extractor(path: Path, device: torch.device) -> Extractor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from composer.errors import ComposeError
 from composer.measure.extractors import Extractor
 from composer.measure.pairs import PAIR_METRICS, clipped
 from composer.measure.perceptual import SMALLEST, Perceptual
-from composer.measure.sets import SUBSETS, frechet_distance, kernel_distance
+from composer.measure.sets import Features, frechet_distance, kernel_distance
 from composer.measure.subject import Subject
 from composer.randomness import seed_for
 
@@ -43,7 +43,6 @@ class Instruments:
 
     extractor: Extractor | None = None
     perceptual: Perceptual | None = None
-    heads: str = ""
 
 
 def measure(
@@ -65,29 +64,48 @@ def measure(
     perceptual = instruments.perceptual if subject.pairs and not unfit_for_perceptual(subject) else None
     found: dict[str, list[float]] = {name: [] for name in usable}
     looks: list[float] = []
-    made_bytes: list[Tensor] = []
-    for row in range(subject.sources):
-        made = translated(program, subject, row, seed)
-        if subject.pairs:
-            true = subject.truth(subject.pairs[row])
-            _check_sizes(subject, made, true)
-            for name in usable:
-                found[name].append(PAIR_METRICS[name].compute(made, true))
-            if perceptual is not None:
-                device = perceptual.get_buffer("shift").device
-                with torch.no_grad():
-                    one, other = (clipped(p).float()[None].to(device) for p in (in_colour(made), in_colour(true)))
-                    looks.append(float(perceptual(one, other)))
-        if instruments.extractor is not None:
-            made_bytes.append(to_bytes(made))
-        progress(row + 1, subject.sources)
+    extractor = instruments.extractor
+    steps = subject.sources + (subject.targets if extractor else 0)
+
+    def made_pictures() -> Iterator[Tensor]:
+        """Each translation once; what concerns pairs is noted on the way."""
+        for row in range(subject.sources):
+            made = translated(program, subject, row, seed)
+            if subject.pairs:
+                true = subject.truth(subject.pairs[row])
+                _check_sizes(subject, made, true)
+                for name in usable:
+                    found[name].append(PAIR_METRICS[name].compute(made, true))
+                if perceptual is not None:
+                    looks.append(_look(perceptual, made, true))
+            progress(row + 1, steps)
+            yield made
+
+    def true_pictures() -> Iterator[Tensor]:
+        for row in range(subject.targets):
+            yield to_bytes(subject.truth(row))
+            progress(subject.sources + row + 1, steps)
+
+    of_sets: dict[str, Value] = {}
+    if extractor is None:
+        for _ in made_pictures():
+            pass
+    else:
+        _check_sets(subject)
+        features = extractor.features(map(to_bytes, made_pictures()), program.device)
+        of_sets = _of_sets(features, extractor.features(true_pictures(), program.device), seed)
     values = {name: over_pictures(name, found[name]) for name in usable}
-    if looks and perceptual is not None:
+    if perceptual is not None:
         meaning = f"perceptual distance by {perceptual.network}, 0 for equal pictures"
         values["lpips"] = _spread("lpips", looks, True, meaning)
-    if instruments.extractor is not None:
-        values |= _of_sets(program.device, subject, made_bytes, instruments.extractor, seed)
-    return values
+    return values | of_sets
+
+
+def _look(perceptual: Perceptual, made: Tensor, true: Tensor) -> float:
+    device = perceptual.get_buffer("shift").device
+    one, other = (clipped(in_colour(picture)).float()[None].to(device) for picture in (made, true))
+    with torch.no_grad():
+        return float(perceptual(one, other))
 
 
 def translated(program: Any, subject: Subject, row: int, seed: int) -> Tensor:
@@ -122,35 +140,28 @@ def in_colour(picture: Tensor) -> Tensor:
 
 
 def to_bytes(picture: Tensor) -> Tensor:
-    """[c, h, w] in [-1, 1] as uint8 [3, h, w], rounded as a file is."""
-    if len(picture) not in (1, 3):
-        raise ComposeError(f"fid and kid need pictures of 1 or 3 channels, these have {len(picture)}")
+    """[c, h, w] in [-1, 1], c 1 or 3, as uint8 [3, h, w], rounded as a file is."""
     numbers = torch.nan_to_num(clipped(in_colour(picture)))
     return ((numbers + 1) * 127.5).round().to(torch.uint8)
 
 
-def _of_sets(
-    device: torch.device, subject: Subject, made: Sequence[Tensor], extractor: Extractor, seed: int
-) -> dict[str, Value]:
-    true = [to_bytes(subject.truth(row)) for row in range(subject.targets)]
+def _check_sets(subject: Subject) -> None:
+    if subject.target.args[0] not in (1, 3):
+        raise ComposeError(f"fid and kid need pictures of 1 or 3 channels, these have {subject.target.args[0]}")
+    if min(subject.sources, subject.targets) < 2:
+        count = f"{subject.sources} and {subject.targets}"
+        raise ComposeError(f"fid and kid need at least 2 pictures of each kind, there are {count}")
+
+
+def _of_sets(made: Features, true: Features, seed: int) -> dict[str, Value]:
     count = (len(made), len(true))
-    if min(count) < 2:
-        raise ComposeError(f"fid and kid need at least 2 pictures of each kind, there are {count[0]} and {count[1]}")
-    one, other = extractor.features(made, device), extractor.features(true, device)
-    kid = kernel_distance(one, other, seed=seed)
-    details = {"subsets": kid.subsets, "subset_size": kid.size}
+    kid = kernel_distance(made, true, seed=seed)
     few = f"of fewer than {FEW} pictures: compare only with the same number" if min(count) < FEW else ""
+    over = f"kernel distance of features, over {kid.subsets} subsets of {kid.size}"
+    details = {"subsets": kid.subsets, "subset_size": kid.size}
     return {
-        "fid": Value(frechet_distance(one, other), None, count, True, "Frechet distance of features", few),
-        "kid": Value(
-            kid.mean,
-            kid.deviation,
-            count,
-            True,
-            f"kernel distance of features, over {kid.subsets} subsets of {kid.size}",
-            "" if kid.subsets == SUBSETS else "one subset: no deviation",
-            details,
-        ),
+        "fid": Value(frechet_distance(made, true), None, count, True, "Frechet distance of features", few),
+        "kid": Value(kid.mean, kid.deviation, count, True, over, details=details),
     }
 
 

@@ -22,8 +22,10 @@ class WeightFile:
     standard: bool | None = None
 
 
-# The published file's SHA-256, or the first eight digits of it that its own name tells.
+# The published file's SHA-256, or the first eight digits of it that its own name tells; heads are of version 0.1.
 STANDARD = {
+    "alex heads": "df73285e",
+    "vgg heads": "a78928a0",
     "inception": "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
     "alex": "7be5be79",
     "vgg": "397923af",
