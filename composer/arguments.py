@@ -42,6 +42,11 @@ def number(text: str) -> int:
     return int(text)
 
 
+def words(text: str) -> list[str]:
+    """Names with commas between them."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
 def count(text: str) -> int:
     """A whole number from 1."""
     if number(text) < 1:
@@ -129,6 +134,28 @@ LENGTHS = (
     ),
 )
 
+VALIDATION = (
+    option(
+        "--validate-every",
+        type=count,
+        default=0,
+        metavar="N",
+        help="iterations between measurements on the test part, whose truth must be known (default: never)",
+    ),
+    option(
+        "--validate",
+        type=words,
+        default=[],
+        metavar="METRIC,...",
+        help="of l1, psnr, ssim; the checkpoint that is best by the first is kept (default: l1,psnr,ssim)",
+    ),
+    option("--validate-as", metavar="NAME", help="the translation that is measured (default: the graph's first)"),
+)
+RUN = option("run", type=Path, metavar="RUN", help="the folder of a run")
+AS = option(
+    "--as", dest="translation", metavar="NAME", help="which translation of the graph (default: the graph's first)"
+)
+
 COMMANDS = {
     "run": Command(
         "train a graph, or continue its training",
@@ -182,6 +209,7 @@ COMMANDS = {
                 help="stop with a checkpoint before this wall time is over (23h, 90m, 1h30m); the exit status is then "
                 "75, and the same command with --resume goes on",
             ),
+            *VALIDATION,
             SEED,
             DEVICE,
             option(
@@ -265,6 +293,80 @@ COMMANDS = {
             option("--out", type=Path, required=True, metavar="DIR", help="the folder to write"),
             option("--size", type=count, default=64, metavar="N", help="height and width in pixels (default: 64)"),
             option("--seed", type=number, default=0, metavar="S", help="of the scenes (default: 0)"),
+        ),
+    ),
+    "eval": Command(
+        "measure a trained run: L1, PSNR, SSIM on pairs, and with weights FID, KID, LPIPS",
+        "composer eval runs/unit --as a2b --weights inception=weights-inception-2015-12-05-6726825d.pth",
+        (
+            RUN,
+            option(
+                "--data",
+                nargs="+",
+                default=[],
+                metavar="DIR",
+                help="pictures to measure on, given as for a run (default: the test part of the run's data)",
+            ),
+            option("--direction", metavar="a2b|b2a", help="b2a swaps the two pictures of a layout"),
+            AS,
+            option("--target", metavar="INPUT", help="the picture input it should look like, where that is not clear"),
+            option(
+                "--unpaired",
+                dest="pairs",
+                action="store_false",
+                help="files of equal names in the two folders do not belong together",
+            ),
+            option(
+                "--checkpoint",
+                default="latest",
+                metavar="best|latest|N",
+                help="which checkpoint to measure (default: latest)",
+            ),
+            option(
+                "--weights",
+                nargs="+",
+                default=[],
+                metavar="KIND=PATH",
+                help="inception=PATH for fid and kid, lpips=PATH for lpips; without them it is said which files to get",
+            ),
+            option("--seed", type=number, default=0, metavar="S", help="of draws and of subsets (default: 0)"),
+            option(
+                "--out", type=Path, metavar="FILE.json", help="where the numbers go (default: RUN/eval/NAME-N.json)"
+            ),
+            DEVICE,
+        ),
+    ),
+    "compare": Command(
+        "a table of several runs: numbers, validation, speed, memory, parameters",
+        "composer compare runs/unit runs/unit-2 --format latex",
+        (
+            option("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs"),
+            option(
+                "--format",
+                choices=("text", "csv", "latex"),
+                default="text",
+                help="how the table is written (default: text)",
+            ),
+            option(
+                "--metrics",
+                type=words,
+                default=[],
+                metavar="NAME,...",
+                help="only these columns: metrics as l1, or words of a title as 'a2b l1' (default: all)",
+            ),
+            option(
+                "--by",
+                choices=("graph", "seed"),
+                default="graph",
+                help="graph: mean and deviation over runs that differ in their seed only; seed: a line for each run",
+            ),
+            option(
+                "--at",
+                choices=("last", "best"),
+                default="last",
+                help="which of several measurements of a run counts: of the latest iteration measured, or of the one "
+                "that validation found best (default: last)",
+            ),
         ),
     ),
     "verify-resume": Command(

@@ -113,6 +113,24 @@ def translate(given: argparse.Namespace) -> int:
     return 0
 
 
+def eval(given: argparse.Namespace) -> int:
+    from composer.display import count_up
+    from composer.measure.evaluate import EvalSettings, evaluate
+    from composer.run import pick_device
+
+    known = {name: value for name, value in vars(given).items() if name != "command"}
+    lists = {name: tuple(known[name]) for name in ("data", "weights")}
+    evaluate(EvalSettings(**{**known, **lists, "device": pick_device(given.device)}), print, count_up("measured"))
+    return 0
+
+
+def compare(given: argparse.Namespace) -> int:
+    from composer.compare import compare as compare_runs
+
+    print(compare_runs(given.runs, style=given.format, metrics=given.metrics, by=given.by, at=given.at), end="")
+    return 0
+
+
 def data(given: argparse.Namespace) -> int:
     from composer.data.demo import write_demo
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -149,6 +149,21 @@ def open_display(stream: IO[str] | None = None) -> Display:
 
     console = Console(file=stream)
     return Plain(stream) if console.is_dumb_terminal or not console.is_terminal else Live(stream)
+
+
+def count_up(what: str, stream: IO[str] | None = None) -> Callable[[int, int], None]:
+    """Says `measured 120 of 500` in place, on a terminal; nothing anywhere else."""
+    to = stream or sys.stderr
+    shown = 0.0
+
+    def say(done: int, of: int) -> None:
+        nonlocal shown
+        now = time.perf_counter()
+        if to.isatty() and (now - shown > LIVE_SECONDS or done == of):
+            shown = now
+            print(f"\r{what} {done} of {of}", end="\n" if done == of else "", file=to, flush=True)
+
+    return say
 
 
 def plain_line(progress: Progress) -> str:

@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -23,6 +23,9 @@ from composer.log import Log
 from composer.recorder import Recorder
 from composer.run_folder import RunFolder
 from composer.wall_time import TIME_IS_UP, Deadline
+
+if TYPE_CHECKING:
+    from composer.measure.validation import Validation
 
 Batch = Mapping[str, torch.Tensor]
 
@@ -60,6 +63,7 @@ class Loop:
         display: Display,
         make_samples: Callable[[int], None],
         start: Start | None = None,
+        validation: Validation | None = None,
     ) -> None:
         self.program = program
         self.loader = loader
@@ -69,6 +73,7 @@ class Loop:
         self._start = start or Start()
         self.batches = self._start.batches
         self._make_samples = make_samples
+        self._validation = validation
         self._saved = program.iteration if checkpoint.saved(folder.checkpoints) else -1
         self._pace = Pace()
 
@@ -125,6 +130,7 @@ class Loop:
         self._pace.mark(program.iteration, self.loader.waited)
         self._run_passes()
         self._sample()
+        self._validate(recorder)
         if _due(program.iteration, self.schedule.checkpoint_every):
             self._save(recorder)
         self.display.update(self._progress(recorder))
@@ -148,6 +154,17 @@ class Loop:
         due = first or done == self.schedule.total or _due(done, self.schedule.sample_every)
         if due and not (first and self.folder.sample(done).exists()):
             self._make_samples(done)
+
+    def _validate(self, recorder: Recorder) -> None:
+        """Measure when it is time; the checkpoint of the best iteration is made before anything says it is the best."""
+        if self._validation is None or not self._validation.due(self.program.iteration):
+            return
+        recorder.flush()
+        better, words = self._validation.measure(recorder.scalars)
+        self.display.note(words)
+        if better:
+            self._save(recorder)
+            self._validation.keep_best()
 
     def _save(self, recorder: Recorder) -> None:
         iteration = self.program.iteration

@@ -106,6 +106,10 @@ class Recorder:
             self._guard.check(one.iteration, losses, one.weights, totals, one.rates, largest)
             self._write(one, losses, totals)
 
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
+        """Numbers for TensorBoard that belong to no term."""
+        self._events.scalars(iteration, values)
+
     def sync(self) -> None:
         """Flush everything to the disk."""
         self.flush()

@@ -20,9 +20,11 @@ from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
 from composer.interrupt import LeaveAtOnce
 from composer.loop import Loop, Schedule, Start
+from composer.measure import validation
+from composer.peak_memory import peak_memory, start_watching
 from composer.program import Program
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
-from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
+from composer.run_folder import RunFolder, claim, copy_blocks, describe, note_end, write_once
 from composer.run_lock import refuse_several_processes
 from composer.shapes import Shaped
 from composer.wall_time import Deadline
@@ -52,6 +54,9 @@ class RunSettings:
     keep: int = 3  # checkpoints
     keep_every: int = 0
     sample_every: int | None = None
+    validate_every: int = 0
+    validate: tuple[str, ...] = ()  # metrics, the first one chooses the best checkpoint; none: all that are possible
+    validate_as: str | None = None  # which translation is validated; None: the first one
     score: bool = True  # say how good a run on the demo data has become
     stop_after: float | None = None  # seconds of wall time
     source: Path | None = None  # a run whose weights this one starts with
@@ -128,7 +133,8 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
         verb = "continued" if program.iteration else "started"
         display.note(f"run folder {folder.path}, {verb} at iteration {program.iteration} of {schedule.total}")
         deadline = Deadline(settings.stop_after, started, _state_bytes(program))
-        status = _train(folder, program, data, schedule, display, Start(found.get("batches", 0), deadline, bool(warm)))
+        begin = Start(found.get("batches", 0), deadline, bool(warm))
+        status = _train(settings, folder, program, data, schedule, display, begin)
         if status:
             display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
         else:
@@ -139,14 +145,26 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
 
 
 def _train(
-    folder: RunFolder, program: Program, data: RunData, schedule: Schedule, display: Display, begin: Start
+    settings: RunSettings,
+    folder: RunFolder,
+    program: Program,
+    data: RunData,
+    schedule: Schedule,
+    display: Display,
+    begin: Start,
 ) -> int:
     def make_samples(iteration: int) -> None:
         write_samples(folder, program, data.samples, iteration)
 
-    loop = Loop(program, data.loader, folder, schedule, display, make_samples, begin)
+    watch = validation.for_run(settings, program, data, folder)
+    loop = Loop(program, data.loader, folder, schedule, display, make_samples, begin, watch)
+    first, began = program.iteration, time.perf_counter()
+    start_watching(program.device)
     try:
-        return loop.train()
+        status = loop.train()
+        spent = {"trained": program.iteration - first, "seconds": round(time.perf_counter() - began, 3)}
+        note_end(folder, {"iteration": program.iteration, **spent, **peak_memory(program.device)})
+        return status
     except Diverged as error:
         kept = checkpoint.latest(folder.checkpoints)
         where = f"the checkpoint of iteration {kept.iteration} is kept" if kept else "there is no checkpoint yet"
@@ -228,7 +246,8 @@ def _prepare_folder(
                     remedy="use what it was started with, or start another run in another folder",
                 )
         _refuse_other_source(folder, settings, before.get("source"))
-    shown = {**dataclasses.asdict(settings), **same, "preset": program.graph.document.preset}
+    shown = {**dataclasses.asdict(settings), **same, "data_content": data.content}
+    shown["preset"] = program.graph.document.preset
     start: dict[str, Any] = {
         "device": str(program.device),
         "threads": torch.get_num_threads(),
@@ -236,6 +255,9 @@ def _prepare_folder(
     }
     if warm:
         start["warm_start"] = warm.record()
+    if program.device.type == "cuda":
+        start["device_name"] = torch.cuda.get_device_name(program.device)
+    start["parameters"] = sum(program.parameter_counts().values())
     describe(folder, shown, start)
     copies = copy_blocks(folder, [Path(file) for file in program.graph.block_files])
     write_once(folder.graph, _with_blocks(program.resolved_yaml(), copies), "the graph with its settings")
@@ -269,6 +291,7 @@ def _restore(folder: RunFolder, program: Program) -> dict[str, Any]:
         program.load_state(tensors, found["program"])
     checkpoint.clear(folder.checkpoints, after=program.iteration if newest else -1)
     log.cut(folder.log, program.iteration)
+    validation.cut(folder, program.iteration)
     events.cut(folder.events, program.iteration)
     return found
 

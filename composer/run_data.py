@@ -17,6 +17,7 @@ from composer.data.demo import demo_dataset, demo_styles
 from composer.data.demo_score import DemoScores, demo_scores
 from composer.data.split import read_share
 from composer.errors import ComposeError
+from composer.measure.subject import content_identity
 from composer.nodes import Graph
 from composer.program import Program
 from composer.translate_files import picture_sizes, translate_one
@@ -34,7 +35,8 @@ class RunData:
     """`identity` changes when the data does. `samples`: batches whose rows every sample grid shows.
 
     `words` name the data on the first line of a run, `notes` are said after it. `demo`: it is the built-in demo data,
-    of which the truth is known.
+    of which the truth is known. `test`: rows that are not trained on, None where there are none. `content` is the
+    identity without the seed of the run.
     """
 
     words: str
@@ -45,6 +47,8 @@ class RunData:
     epoch_length: int
     samples: Sequence[Mapping[str, torch.Tensor]]
     demo: bool = False
+    test: Dataset | None = None
+    content: str = ""
 
 
 def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
@@ -108,6 +112,8 @@ def _assemble(
         graph.training.epoch_iterations or loader.epoch_length,
         samples,
         demo,
+        None if shown is dataset else shown,
+        content_identity(dataset),
     )
 
 

@@ -3,6 +3,8 @@
     graph.yaml         the method with everything settled: enough to rebuild the model
     plan.txt           what an iteration does
     log.jsonl          every term of every iteration
+    validation.jsonl   numbers on the test part, where they were asked for, and best.json: where they were best
+    eval/              numbers of `composer eval`
     events/            the same for TensorBoard
     samples/           grids of pictures, named by iteration
     checkpoints/       see `composer.checkpoint`
@@ -195,6 +197,13 @@ def describe(folder: RunFolder, settings: Mapping[str, Any], start: Mapping[str,
     starts = [*starts, {**start, **_surroundings()}]
     content = json.dumps({"composer": 1, "settings": settings, "starts": starts}, indent=1, default=str)
     write_atomically(folder.environment, content + "\n")
+
+
+def note_end(folder: RunFolder, end: Mapping[str, Any]) -> None:
+    """Note in `environment.json` how the newest start of the run ended."""
+    content = folder.read_environment()
+    content["starts"][-1]["ended"] = dict(end)
+    write_atomically(folder.environment, json.dumps(content, indent=1, default=str) + "\n")
 
 
 def write_once(path: Path, content: str, what: str) -> None:

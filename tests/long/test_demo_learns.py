@@ -16,7 +16,9 @@ GRAPH = Path(__file__).parents[2] / "graphs" / "unit.yaml"
 
 
 @pytest.mark.parametrize(("settings", "learns"), [((), True), (("--set", "gan_weight=0"), False)])
-def test_the_default_run_passes_with_its_adversary_only(settings: tuple[str, ...], learns: bool, tmp_path: Path) -> None:
+def test_the_default_run_passes_with_its_adversary_only(
+    settings: tuple[str, ...], learns: bool, tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "composer", "run", str(GRAPH), "--out", str(tmp_path / "run"), *settings]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
