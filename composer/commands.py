@@ -106,6 +106,13 @@ def translate(given: argparse.Namespace) -> int:
     return 0
 
 
+def report(given: argparse.Namespace) -> int:
+    from composer.report import write_report
+
+    print(f"wrote {write_report(given.run, given.out)}")
+    return 0
+
+
 def data(given: argparse.Namespace) -> int:
     from composer.data.demo import write_demo
 

@@ -19,6 +19,7 @@ from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
 from composer.loop import Loop, Schedule
 from composer.program import Program
+from composer.report import Report
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
 from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
 from composer.shapes import Shaped
@@ -108,21 +109,26 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
     def make_samples(iteration: int) -> None:
         write_samples(folder, program, data.samples, iteration)
 
-    loop = Loop(program, data.loader, folder, schedule, display, make_samples, batches=found.get("batches", 0))
+    report = Report(folder, program.shaped, program.parameter_counts(), schedule.total)
+    batches = found.get("batches", 0)
+    loop = Loop(program, data.loader, folder, schedule, display, make_samples, batches, report.refresh)
     try:
         status = loop.train()
     except Diverged as error:
+        report.write()
         kept = checkpoint.latest(folder.checkpoints)
         where = f"the checkpoint of iteration {kept.iteration} is kept" if kept else "there is no checkpoint yet"
         raise Diverged(error.fact, remedy=f"{error.remedy}; {where}") from error
     finally:
         display.stop()
+    report.write()
     if status:
         display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
     else:
         display.note(f"done: {program.iteration} iterations in {folder.path}")
         if data.demo and settings.score:
             _score(folder, program, display)
+            report.write()
     return Outcome(folder.path, program.iteration, status)
 
 

@@ -7,6 +7,7 @@
     samples/           grids of pictures, named by iteration
     checkpoints/       see `composer.checkpoint`
     environment.json   the settings, and for each start the command line and the versions it ran with
+    index.html         all of this on one page, see `composer.report`
     scores.json        how good it became, for runs on the demo data
     blocks/            copies of the Python files that the graph names, in folders named by their SHA-256
 
@@ -71,6 +72,10 @@ class RunFolder:
     @property
     def scores(self) -> Path:
         return self.path / "scores.json"
+
+    @property
+    def page(self) -> Path:
+        return self.path / "index.html"
 
     @property
     def blocks(self) -> Path:

@@ -1,0 +1,158 @@
+"""What a run's folder says of the run besides its curves and samples, as plain data for the page.
+
+Everything here may be missing or broken without harm: a page about a run that went wrong is the one that is needed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from composer.document import plain
+from composer.drawing.style import ink_on, phase_colour
+from composer.nodes import Graph
+from composer.run_folder import RunFolder
+
+_FIRST = re.compile(r"events\.out\.tfevents\.(\d+)\.from-(\d+)")
+MOST_POINTS = 1000  # of a validation curve
+LONGEST_TEXT = 200_000  # characters of a listing
+DEEPEST = 4  # levels of a table of numbers
+
+
+def about_graph(graph: Graph) -> dict[str, Any]:
+    """Name, paper, parameters and phases of a graph."""
+    written = plain(graph.document.root)
+    paper = written.get("paper", [])
+    return {
+        "name": graph.name,
+        "about": graph.about,
+        "papers": [_words(one) for one in (paper if isinstance(paper, list) else [paper]) if isinstance(one, dict)],
+        "params": {name: _word(value) for name, value in graph.params.items()},
+        "phases": _phases(graph),
+        "networks": list(graph.networks),
+    }
+
+
+def _phases(graph: Graph) -> list[dict[str, Any]]:
+    """The phases with the colours they have in the drawing; the texts of terms under the names without index."""
+    labels = list(dict.fromkeys(graph.patterns.get(phase.name, phase.name) for phase in graph.phases))
+    found = []
+    for phase in graph.phases:
+        colour = phase_colour(labels.index(graph.patterns.get(phase.name, phase.name)))
+        terms = {term.name.partition("[")[0]: term.text for term in reversed(phase.terms)}
+        updates = list(dict.fromkeys(graph.patterns.get(name, name) for name in phase.update))
+        one = {"name": phase.name, "update": updates, "terms": terms, "colour": colour, "ink": ink_on(colour)}
+        found.append(one)
+    return found
+
+
+def starts(folder: RunFolder, environment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every start of the run: time, command line, versions, and `first`, the iteration it went on from.
+
+    That is in the name of the events that a start opened, which is the first after its own time; a start that ended
+    before that, or whose iterations were all cut away, has none.
+    """
+    found = [dict(one) for one in environment.get("starts", []) if isinstance(one, dict)]
+    names = sorted(path.name for path in folder.events.iterdir()) if folder.events.is_dir() else []
+    opened = [(int(match[1]) / 1e9, int(match[2])) for name in names if (match := _FIRST.fullmatch(name))]
+    ends = [*(_began(one) for one in found[1:]), float("inf")]
+    for one, end in zip(found, ends, strict=True):
+        one["first"] = next((first for when, first in opened if _began(one) <= when < end), None)
+    return found
+
+
+def _began(start: Mapping[str, Any]) -> float:
+    """When a start was noted, in seconds since 1970; long ago where it does not say."""
+    try:
+        return datetime.datetime.fromisoformat(str(start.get("time"))).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def validation(path: Path) -> list[dict[str, Any]]:
+    """The curves of `validation.jsonl`: a metric's name with its iterations and values."""
+    found: dict[str, tuple[list[int], list[float]]] = {}
+    for record in _lines(path):
+        metrics = record.get("metrics")
+        if isinstance(record.get("iteration"), int) and isinstance(metrics, dict):
+            for name, value in metrics.items():
+                if isinstance(value, (int, float)) and value == value and abs(value) != float("inf"):
+                    iterations, values = found.setdefault(str(name), ([], []))
+                    iterations.append(record["iteration"])
+                    values.append(float(f"{value:.6g}"))
+    return [{"metric": name, "x": x[-MOST_POINTS:], "y": y[-MOST_POINTS:]} for name, (x, y) in found.items()]
+
+
+def numbers(folder: RunFolder) -> list[dict[str, Any]]:
+    """Tables of what was measured: scores.json, best.json and eval/*.json, those that there are."""
+    found = []
+    measured = sorted((folder.path / "eval").glob("*.json")) if (folder.path / "eval").is_dir() else []
+    for path in (folder.scores, folder.path / "best.json", *measured):
+        content = _json(path)
+        if isinstance(content, dict):
+            found.append({"name": path.relative_to(folder.path).as_posix(), "rows": list(_rows(content))})
+    return found
+
+
+def text(path: Path) -> str:
+    """A text file for a fold of the page; cut where it is huge."""
+    try:
+        content = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return content if len(content) <= LONGEST_TEXT else content[:LONGEST_TEXT] + "\n(cut here)\n"
+
+
+def settings(environment: Mapping[str, Any]) -> dict[str, str]:
+    """What the command line said, defaults included, as words."""
+    found = environment.get("settings")
+    return {name: _word(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _rows(content: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Nested numbers as rows: a dotted name, and a number or words."""
+    for name, value in content.items():
+        if isinstance(value, Mapping) and depth < DEEPEST:
+            yield from _rows(value, f"{before}{name}.", depth + 1)
+        elif isinstance(value, float):
+            yield f"{before}{name}", value if value == value and abs(value) != float("inf") else str(value)
+        elif isinstance(value, (bool, int)):
+            yield f"{before}{name}", value
+        else:
+            yield f"{before}{name}", _word(value)
+
+
+def _words(mapping: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): _word(value) for name, value in mapping.items()}
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, (list, tuple)):
+        return " ".join("=".join(map(_word, one)) if isinstance(one, (list, tuple)) else _word(one) for one in value)
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.is_file():
+        return
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
