@@ -59,9 +59,10 @@ def starts(folder: RunFolder, environment: Mapping[str, Any]) -> list[dict[str, 
     found = [dict(one) for one in environment.get("starts", []) if isinstance(one, dict)]
     names = sorted(path.name for path in folder.events.iterdir()) if folder.events.is_dir() else []
     opened = [(int(match[1]) / 1e9, int(match[2])) for name in names if (match := _FIRST.fullmatch(name))]
-    ends = [*(_began(one) for one in found[1:]), float("inf")]
+    ends = [*(_began(one) + 1 for one in found[1:]), float("inf")]  # starts are noted in whole seconds
     for one, end in zip(found, ends, strict=True):
-        one["first"] = next((first for when, first in opened if _began(one) <= when < end), None)
+        at = next((at for at, (when, _) in enumerate(opened) if _began(one) <= when < end), None)
+        one["first"] = opened.pop(at)[1] if at is not None else None
     return found
 
 

@@ -1,4 +1,4 @@
-"""The sample grids of a run: which there are, where in each the pictures stand, and themselves for a page that is sent."""
+"""The sample grids of a run: which there are, where the pictures in each are, and themselves for a page that is sent."""
 
 from __future__ import annotations
 

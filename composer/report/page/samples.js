@@ -52,7 +52,11 @@ function play(on) {
 function makeTransport() {
   const slider = make("input", {
     type: "range", min: 0, max: samples.length - 1, step: 1, "aria-label": "Iteration of the samples",
-    oninput: () => { play(false); goTo(Number(slider.value)); },
+    oninput: () => {
+      const wanted = Number(slider.value);  // before `play` puts the slider where the pictures are
+      play(false);
+      goTo(wanted);
+    },
   });
   const says = make("output", {});
   const toggle = iconButton("play", "Play", () => play(!time.timer));
