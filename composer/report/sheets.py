@@ -1,4 +1,4 @@
-"""The sample grids of a run: which there are, where the pictures in each are, and themselves for a page that is sent."""
+"""The sample grids of a run: which there are, where the pictures in each are, and their bytes for a page to send."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from report_folder import EVERY, LINES, ROWS, make_folder, record, shade
 from composer.report import write_report
 
 HOSTILE = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\"'&"
+TIMES = "\u00d7"
 FIRST_LINE = "[data-panel=fool] .chart path.line"
 
 
@@ -88,7 +90,7 @@ def test_a_click_enlarges_a_picture(run, open_page):
     page.locator(".cell").nth(3).click()
     dialog = page.locator("#enlarged")
     title = dialog.locator("h3")
-    expect(title).to_contain_text("fake[a,b]row 2 of 3, 8 × 8 pixels")
+    expect(title).to_contain_text(f"fake[a,b]row 2 of 3, 8 {TIMES} 8 pixels")
     assert dialog.locator(".large").bounding_box()["width"] > 300
     assert colour(page, ".large") == grey(LINES)
     page.keyboard.press("ArrowLeft")
@@ -130,8 +132,8 @@ def test_toggles_change_the_curves(run, open_page):
     legend = page.locator("[data-panel=keep] .legend b").first
     before = lines(page, "[data-panel=keep] .chart path.line"), ticks.all_text_contents()
     value = float(legend.text_content())
-    page.get_by_role("button", name="Weight × loss").click()
-    expect(page.get_by_role("button", name="Weight × loss")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name=f"Weight {TIMES} loss").click()
+    expect(page.get_by_role("button", name=f"Weight {TIMES} loss")).to_have_attribute("aria-pressed", "true")
     weighted = lines(page, "[data-panel=keep] .chart path.line"), ticks.all_text_contents()
     assert weighted[0] != before[0] and "10" in weighted[1] and "10" not in before[1]
     assert float(legend.text_content()) == pytest.approx(value * (10 - (LINES - 1) / 10), rel=0.01)
@@ -143,7 +145,7 @@ def test_toggles_change_the_curves(run, open_page):
     assert log != before[0] and "0.1" in ticks.all_text_contents()
     # Of an exponential the logarithm is a straight line.
     heights = [float(y) for y in re.findall(r" ([\d.]+)", lines(page, "[data-panel=total] >> nth=1 >> path.raw")[0])]
-    steps = [b - a for a, b in zip(heights, heights[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(heights)]
     assert max(steps) - min(steps) < 0.25 < min(steps)
 
 
