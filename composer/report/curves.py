@@ -16,6 +16,8 @@ import numpy as np
 from composer.report.buckets import LIMIT, Buckets, Reals
 
 AT_ONCE = 2000  # lines
+PARTS = ("terms", "totals", "rates")  # of a line
+OF_TERMS = ("loss", "weight")
 DIGITS = 5  # of a number on the page
 
 Key = tuple[str, ...]
@@ -52,36 +54,28 @@ class Curves:
             self._take(records)
 
     def _take(self, records: Iterable[Mapping[str, Any]]) -> None:
-        found: dict[Key, tuple[list[int], list[float]]] = {}
-
-        def note(key: Key, iteration: int, value: Any) -> None:
-            iterations, values = found.setdefault(key, ([], []))
-            iterations.append(iteration)
-            values.append(value if isinstance(value, (int, float)) else np.nan)
-
+        # Lines of one form together: their numbers are then columns, which is ten times as fast as one by one.
+        forms: dict[tuple[tuple[str, ...], ...], list[Mapping[str, Any]]] = {}
         for record in records:
-            iteration = record["iteration"]
-            if iteration <= self.last:
+            if record["iteration"] <= self.last:
                 continue  # it was there already: each iteration is told once
-            self.last = iteration
-            for name, term in record.get("terms", {}).items():
-                note(("loss", name), iteration, term["loss"])
-                note(("weight", name), iteration, term["weight"])
-            for name, total in record.get("totals", {}).items():
-                note(("total", name), iteration, total)
-            for name, rate in record.get("rates", {}).items():
-                note(("rate", name), iteration, rate)
-            note(("seconds",), iteration, record.get("seconds"))
+            self.last = record["iteration"]
+            forms.setdefault(tuple(tuple(record[part]) for part in PARTS), []).append(record)
         self._fit()
-        for key, (iterations, values) in found.items():
-            where, numbers = np.array(iterations, dtype=np.int64), np.array(values, dtype=np.float64)
-            self._curve(key).add(where, numbers)
-            if key[0] == "seconds":
-                self.seconds += float(np.nansum(numbers))
-            if key[0] == "loss":
-                weights = np.array(found["weight", key[1]][1], dtype=np.float64)
+        for (terms, totals, rates), lines in forms.items():
+            where = np.array([line["iteration"] for line in lines], dtype=np.int64)
+            losses, weights = (_columns([[t[n] for t in line["terms"].values()] for line in lines]) for n in OF_TERMS)
+            for name, loss, weight in zip(terms, losses, weights, strict=True):
+                self._curve(("loss", name)).add(where, loss)
+                self._curve(("weight", name)).add(where, weight)
                 with np.errstate(invalid="ignore", over="ignore"):
-                    self._curve(("weighted", key[1])).add(where, numbers * weights)
+                    self._curve(("weighted", name)).add(where, loss * weight)
+            for part, kind, names in (("totals", "total", totals), ("rates", "rate", rates)):
+                for name, values in zip(names, _columns([list(line[part].values()) for line in lines]), strict=True):
+                    self._curve((kind, name)).add(where, values)
+            (seconds,) = _columns([[line.get("seconds")] for line in lines])
+            self._curve(("seconds",)).add(where, seconds)
+            self.seconds += float(np.nansum(seconds))
 
     def _fit(self) -> None:
         while self.last // self.width >= self.limit:
@@ -118,6 +112,11 @@ class Curves:
         }
 
 
+def _columns(rows: list[list[Any]]) -> Reals:
+    """Rows of numbers as columns; nan for null."""
+    return np.array(rows, dtype=np.float64).T
+
+
 def _series(curve: Buckets, number: int) -> dict[str, Any]:
     """A curve for the page: `mean`, and `low` and `high` where they differ from it; null where a bucket is empty."""
     found: dict[str, Any] = {"mean": _numbers(curve.mean()[:number])}
@@ -150,4 +149,6 @@ def _record(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) and isinstance(record.get("iteration"), int) else None
+    if not isinstance(record, dict) or not isinstance(record.get("iteration"), int):
+        return None
+    return record if all(isinstance(record.get(part), dict) for part in PARTS) else None
