@@ -111,7 +111,9 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
 
     report = Report(folder, program.shaped, program.parameter_counts(), schedule.total)
     batches = found.get("batches", 0)
-    loop = Loop(program, data.loader, folder, schedule, display, make_samples, batches, report.refresh)
+    loop = Loop(
+        program, data.loader, folder, schedule, display, make_samples, batches=batches, make_report=report.refresh
+    )
     try:
         status = loop.train()
     except Diverged as error:

@@ -262,21 +262,35 @@ def test_nothing_on_the_page_points_elsewhere(tmp_path):
 
 def test_the_page_tells_what_the_folder_says(tmp_path):
     folder = make_folder(tmp_path / "run")
-    lines = [{"iteration": 20, "metrics": {"l1": 0.5, "bad": float("nan")}}, {"iteration": 40, "metrics": {"l1": 0.25}}]
+    lines = [
+        {"iteration": 20, "translation": "a2b", "values": {"l1": 0.5, "bad": float("nan")}},
+        {"iteration": 40, "translation": "a2b", "values": {"l1": 0.25}, "count": 64},
+    ]
     text = "".join(json.dumps(one) + "\n" for one in lines) + '{"iteration": 60, "met'
     (folder.path / "validation.jsonl").write_text(text)
-    (folder.path / "best.json").write_text(json.dumps({"iteration": 40, "metrics": {"l1": 0.25}}))
+    (folder.path / "best.json").write_text(json.dumps({"iteration": 40, "metric": "l1", "value": 0.25}))
     (folder.path / "eval").mkdir()
-    (folder.path / "eval/test.json").write_text(json.dumps({"fid": 12.5, "protocol": {"size": 299}, "names": ["a", 1]}))
+    fid = {"mean": 12.5, "deviation": None, "count": [64, 64], "meaning": "less is better"}
+    measured = {"run": {"iteration": 40}, "translation": "a2b", "values": {"fid": fid}, "notes": ["few pictures"]}
+    (folder.path / "eval/a2b-40.json").write_text(json.dumps({**measured, "protocol": {"size": [3, 8, 8]}}))
+    (folder.path / "eval/other.json").write_text(json.dumps({"values": {"fid": 12.5}, "names": ["a", 1]}))
     write_report(folder.path)
     told = parts(folder.path).content
     assert (told["done"], told["total"], told["epoch"], told["folder"]) == (LINES, 100, 25, "run")
     assert told["seconds"] == LINES * 0.25
     assert [one["first"] for one in told["starts"]] == [0, 40]
-    assert told["validation"] == [{"metric": "l1", "x": [20, 40], "y": [0.5, 0.25]}]
+    assert told["validation"] == [{"metric": "l1", "of": "a2b", "x": [20, 40], "y": [0.5, 0.25]}]
     assert told["numbers"] == [
-        {"name": "best.json", "rows": [["iteration", 40], ["metrics.l1", 0.25]]},
-        {"name": "eval/test.json", "rows": [["fid", 12.5], ["protocol.size", 299], ["names", "a 1"]]},
+        {"name": "best.json", "rows": [["iteration", 40], ["metric", "l1"], ["value", 0.25]]},
+        {
+            "name": "eval/a2b-40.json",
+            "title": "a2b",
+            "iteration": 40,
+            "measures": [{**fid, "name": "fid", "count": "64 64", "said": ""}],
+            "notes": ["few pictures"],
+            "rows": [["run.iteration", 40], ["translation", "a2b"], ["protocol.size", "3 8 8"]],
+        },
+        {"name": "eval/other.json", "rows": [["values.fid", 12.5], ["names", "a 1"]]},
     ]
     judge = told["graph"]["phases"][0]
     assert judge["name"] == "judge" and judge["update"] == ["D[t]"] and judge["terms"]["real"].startswith("adversarial")

@@ -1,6 +1,7 @@
 """`index.html` of a run: its samples, curves, drawing and settings on one page that needs no server and no network.
 
-The way of a page: the run's folder -> what it holds as plain data (report.facts, report.curves, report.sheets) -> one
+The way of a page: the run's folder -> what it holds as plain data (report.facts, measured,
+curves, sheets) -> one
 HTML file with that data, its style and its script inside (report.page).
 """
 

@@ -1,4 +1,4 @@
-"""What a run's folder says of the run besides its curves and samples, as plain data for the page.
+"""What a run's folder says of its graph, settings and starts, as plain data for the page.
 
 Everything here may be missing or broken without harm: a page about a run that went wrong is the one that is needed.
 """
@@ -6,21 +6,19 @@ Everything here may be missing or broken without harm: a page about a run that w
 from __future__ import annotations
 
 import datetime
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from composer.document import plain
 from composer.drawing.style import ink_on, phase_colour
 from composer.nodes import Graph
+from composer.report.words import word
 from composer.run_folder import RunFolder
 
 _FIRST = re.compile(r"events\.out\.tfevents\.(\d+)\.from-(\d+)")
-MOST_POINTS = 1000  # of a validation curve
 LONGEST_TEXT = 200_000  # characters of a listing
-DEEPEST = 4  # levels of a table of numbers
 
 
 def about_graph(graph: Graph) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def about_graph(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "about": graph.about,
         "papers": [_words(one) for one in (paper if isinstance(paper, list) else [paper]) if isinstance(one, dict)],
-        "params": {name: _word(value) for name, value in graph.params.items()},
+        "params": {name: word(value) for name, value in graph.params.items()},
         "phases": _phases(graph),
         "networks": list(graph.networks),
     }
@@ -74,31 +72,6 @@ def _began(start: Mapping[str, Any]) -> float:
         return 0.0
 
 
-def validation(path: Path) -> list[dict[str, Any]]:
-    """The curves of `validation.jsonl`: a metric's name with its iterations and values."""
-    found: dict[str, tuple[list[int], list[float]]] = {}
-    for record in _lines(path):
-        metrics = record.get("metrics")
-        if isinstance(record.get("iteration"), int) and isinstance(metrics, dict):
-            for name, value in metrics.items():
-                if isinstance(value, (int, float)) and value == value and abs(value) != float("inf"):
-                    iterations, values = found.setdefault(str(name), ([], []))
-                    iterations.append(record["iteration"])
-                    values.append(float(f"{value:.6g}"))
-    return [{"metric": name, "x": x[-MOST_POINTS:], "y": y[-MOST_POINTS:]} for name, (x, y) in found.items()]
-
-
-def numbers(folder: RunFolder) -> list[dict[str, Any]]:
-    """Tables of what was measured: scores.json, best.json and eval/*.json, those that there are."""
-    found = []
-    measured = sorted((folder.path / "eval").glob("*.json")) if (folder.path / "eval").is_dir() else []
-    for path in (folder.scores, folder.path / "best.json", *measured):
-        content = _json(path)
-        if isinstance(content, dict):
-            found.append({"name": path.relative_to(folder.path).as_posix(), "rows": list(_rows(content))})
-    return found
-
-
 def text(path: Path) -> str:
     """A text file for a fold of the page; cut where it is huge."""
     try:
@@ -111,49 +84,8 @@ def text(path: Path) -> str:
 def settings(environment: Mapping[str, Any]) -> dict[str, str]:
     """What the command line said, defaults included, as words."""
     found = environment.get("settings")
-    return {name: _word(value) for name, value in found.items()} if isinstance(found, dict) else {}
-
-
-def _rows(content: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Nested numbers as rows: a dotted name, and a number or words."""
-    for name, value in content.items():
-        if isinstance(value, Mapping) and depth < DEEPEST:
-            yield from _rows(value, f"{before}{name}.", depth + 1)
-        elif isinstance(value, float):
-            yield f"{before}{name}", value if value == value and abs(value) != float("inf") else str(value)
-        elif isinstance(value, (bool, int)):
-            yield f"{before}{name}", value
-        else:
-            yield f"{before}{name}", _word(value)
+    return {name: word(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _words(mapping: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): _word(value) for name, value in mapping.items()}
-
-
-def _word(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, (list, tuple)):
-        return " ".join("=".join(map(_word, one)) if isinstance(one, (list, tuple)) else _word(one) for one in value)
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
-        return
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict):
-                yield record
+    return {str(name): word(value) for name, value in mapping.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import composer
 from composer.errors import ComposeError
 from composer.files import write_atomically
-from composer.report import facts
+from composer.report import facts, measured
 from composer.report.curves import Curves
 from composer.report.page import page
 from composer.report.sheets import Sheets
@@ -78,8 +78,8 @@ class Report:
             "samples": self._sheets.content(embed),
             "kept": len(self._sheets.paths()),
             "curves": self._curves.content(),
-            "validation": facts.validation(self.folder.path / "validation.jsonl"),
-            "numbers": facts.numbers(self.folder),
+            "validation": measured.validation(self.folder.path / "validation.jsonl"),
+            "numbers": measured.numbers(self.folder),
             "texts": {path.name: facts.text(path) for path in (self.folder.graph, self.folder.plan) if path.is_file()},
         }
 

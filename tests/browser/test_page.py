@@ -57,8 +57,8 @@ def test_the_slider_moves_the_pictures(run, open_page):
     at(page, LINES)
     second = ".cell >> nth=1"
     assert colour(page, second) == grey(LINES)
-    assert page.locator(".grid .label").all_text_contents() == ["x[a]", "fake[a,b]"]
-    assert page.locator(".cell").count() == 2 * ROWS
+    assert page.locator(".grid >> nth=0 >> .label").all_text_contents() == ["x[a]", "fake[a,b]"]
+    assert page.locator(".cell").count() == 2 * ROWS and page.locator(".grid").count() == 2  # of two rows and of one
     page.locator("#stage input[type=range]").focus()
     page.keyboard.press("ArrowLeft")
     at(page, LINES - EVERY)
@@ -169,10 +169,10 @@ def test_series_can_be_hidden_and_terms_drawn_together(run, open_page):
     assert len(lines(page)) == 2
     page.get_by_role("button", name="Together").click()
     assert page.locator("[data-panel]").count() == 4
-    assert page.locator("[data-panel=translate] .legend span").all_text_contents() == [
+    assert page.locator("[data-phase=translate] .legend span").all_text_contents() == [
         "fool[a,b]", "fool[b,a]", "keep[a,b]", "keep[b,a]", "total",
     ]  # fmt: skip
-    assert len(lines(page, "[data-panel=translate] .chart path.line")) == 5
+    assert len(lines(page, "[data-phase=translate] .chart path.line")) == 5
     page.get_by_role("button", name="Each term").click()
     assert page.locator("[data-panel]").count() == 8
 
@@ -286,9 +286,17 @@ def test_the_drawing_moves_and_grows(run, open_page):
 def test_settings_and_numbers_are_there(tmp_path, open_page):
     folder = make_folder(tmp_path / "run")
     (folder.path / "validation.jsonl").write_text(
-        "".join(json.dumps({"iteration": i, "metrics": {"l1": 1 / (1 + i)}}) + "\n" for i in (20, 40, 60))
+        "".join(
+            json.dumps({"iteration": i, "translation": "a2b", "values": {"l1": 1 / (1 + i)}}) + "\n"
+            for i in (20, 40, 60)
+        )
     )
-    (folder.path / "best.json").write_text(json.dumps({"iteration": 40}))
+    (folder.path / "best.json").write_text(json.dumps({"iteration": 40, "metric": "l1", "value": 1 / 41}))
+    fid = {"mean": 12.5, "deviation": 0.25, "count": [64]}
+    (folder.path / "eval").mkdir()
+    (folder.path / "eval/a2b-40.json").write_text(
+        json.dumps({"run": {"iteration": 40}, "translation": "a2b", "values": {"fid": fid}, "notes": ["few"]})
+    )
     folder.scores.write_text(json.dumps({"error": 0.125, "passed": True}))
     write_report(folder.path)
     page = open_page(folder.page).page
@@ -297,6 +305,8 @@ def test_settings_and_numbers_are_there(tmp_path, open_page):
     assert page.locator("[data-phase=validation] .chart .best").count() == 1
     assert lines(page, "[data-panel=l1] .chart path.line")[0].count("L") == 2
     assert "0.0164 at 60" in page.locator("#tables").text_content()
+    assert "Best l10.0244after 40 iterations" in page.locator(".tiles").text_content()
+    assert "a2bafter 40 iterationsfid12.5 ± 0.25n = 64few" in page.locator("#tables").text_content()
     assert page.locator(".pill.yes").text_content() == "yes"
     commands = page.locator(".command code").all_text_contents()
     assert commands == ["composer run small --seed 7", "composer run small --resume"]

@@ -42,7 +42,7 @@ function phaseGroups() {
 
 function phasePanels({ phase, terms, totals }) {
   if (view.together) {
-    const one = new Panel(phase.name, "all terms of the phase", [...terms, ...totals]);
+    const one = new Panel("all terms", "", [...terms, ...totals]);
     one.element.classList.add("wide");
     return [one];
   }
@@ -77,7 +77,7 @@ function plainSection(title, words, mine) {
 function validationPanels() {
   const best = data.numbers.find(one => one.name === "best.json");
   const at = best && (best.rows.find(row => row[0] === "iteration") || [])[1];
-  return data.validation.map(one => new Panel(one.metric, "on validation data", [{ label: one.metric, x: one.x, mean: one.y }], { best: at }));
+  return data.validation.map(one => new Panel(one.metric, one.of || "on validation data", [{ label: one.metric, x: one.x, mean: one.y }], { best: at }));
 }
 
 function progressPanels() {

@@ -74,8 +74,11 @@ function tiles() {
     const verdict = passed === undefined ? "" : make("span", { class: passed ? "good" : "warn" }, passed ? "passed" : "not passed");
     found.push(["Error on the demo data", [short(row("error"))], verdict]);
   }
-  for (const curve of data.validation.slice(0, 1)) {
-    found.push([`Validation ${curve.metric}`, [short(curve.y[curve.y.length - 1])], `at iteration ${whole(curve.x[curve.x.length - 1])}`]);
+  const best = data.numbers.find(one => one.name === "best.json"), told = name => (best && (best.rows.find(one => one[0] === name) || [])[1]);
+  if (typeof told("value") === "number") found.push([`Best ${told("metric")}`, [short(told("value"))], `after ${whole(told("iteration"))} iterations`]);
+  else if (data.validation.length) {
+    const { metric, x, y } = data.validation[0];
+    found.push([`Validation ${metric}`, [short(y[y.length - 1])], `after ${whole(x[x.length - 1])} iterations`]);
   }
   if (newest.device) {
     const torch = newest.packages && newest.packages.torch;

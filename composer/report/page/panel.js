@@ -34,7 +34,7 @@ class Panel {
         button.setAttribute("aria-pressed", String(!this.hidden.has(at)));
         this.draw();
       },
-    }, make("i", {}), make("span", {}, one.label), value, times,
+    }, make("i", { class: one.dash ? "dashed" : null }), make("span", {}, one.label), value, times,
     one.bad && make("small", { class: "bad" }, `${one.bad} not finite`));
     return { button, value, times };
   }
@@ -147,7 +147,7 @@ class Panel {
       value.textContent = mean.length ? short(mean[i]) : "–";
       if (one.weight) {
         const weight = one.weights ? one.weights[i] : one.weight[0];
-        times.textContent = weight === 1 || weight === null ? "" : view.weighted ? `= ${short(weight)} ×` : `× ${short(weight)}`;
+        times.textContent = weight === 1 || weight === null ? "" : view.weighted ? `= ${short(weight)} × ${short(one.mean[i])}` : `× ${short(weight)}`;
       }
       if (cross !== null && this.over && !this.hidden.has(at) && mean.length) {
         const x = this.X(xs[i]), y = this.Y(mean[i]);

@@ -1,6 +1,7 @@
 // Samples over time: one grid, a slider for the iteration. A picture is a piece of the grid's file, shown as background.
 const GAP = 4;
-const LARGEST = 256;  // CSS pixels of a picture in the grid
+const BETWEEN = 28;  // CSS pixels between blocks of rows
+const LARGEST = 192;  // CSS pixels of a picture in the grid
 const SMALLEST = 64;  // where more columns than fit are scrolled instead
 
 const samples = data.samples;
@@ -102,28 +103,41 @@ function drawSamples() {
   }
   const sheet = make("div", { class: "sheet" });
   let cells = [], known = "";
-  const build = () => {
-    const layout = layoutOf(samples[time.shown]);
-    const grid = make("div", { class: "grid", style: { "grid-template-columns": `repeat(${layout.columns.length}, auto)` } });
+  // Few columns leave room beside them: the rows are then broken into blocks, like the columns of a newspaper.
+  const build = (layout, blocks) => {
+    const each = Math.ceil(layout.rows / blocks), grids = [];
     cells = [];
-    for (const column of layout.columns) grid.append(make("div", { class: "label", title: column.name }, column.name));
-    for (let row = 0; row < layout.rows; row++) {
-      layout.columns.forEach((column, number) => {
-        const cell = make("button", { type: "button", class: "cell", "aria-label": `${column.name || "samples"}, row ${row + 1}: enlarge`, onclick: () => enlarge(number, row) });
-        cells.push({ cell, column, row });
-        grid.append(cell);
-      });
+    for (let first = 0; first < layout.rows; first += each) {
+      const grid = make("div", { class: "grid", style: { "grid-template-columns": `repeat(${layout.columns.length}, auto)` } });
+      for (const column of layout.columns) {
+        const label = make("div", { class: "label", title: column.name }, column.name);
+        cells.push({ label, column });
+        grid.append(label);
+      }
+      for (let row = first; row < Math.min(layout.rows, first + each); row++) {
+        layout.columns.forEach((column, number) => {
+          const cell = make("button", { type: "button", class: "cell", "aria-label": `${column.name || "samples"}, row ${row + 1}: enlarge`, onclick: () => enlarge(number, row) });
+          cells.push({ cell, column, row });
+          grid.append(cell);
+        });
+      }
+      grids.push(grid);
     }
-    sheet.replaceChildren(grid);
+    sheet.replaceChildren(make("div", { class: "blocks" }, grids));
   };
   const show = () => {
     const sample = samples[time.shown];
     if (!sample) return;
-    const layout = layoutOf(sample), form = JSON.stringify(layout);
-    if (form !== known) { known = form; build(); }
-    const scale = gridScale(layout, sheet.clientWidth - 2 * parseFloat(getComputedStyle(sheet).paddingLeft));
-    for (const { cell, column, row } of cells) place(cell, sample, column, row, scale);
-    sheet.querySelectorAll(".label").forEach((label, i) => { label.style.width = `${layout.columns[i].width * scale}px`; });
+    const layout = layoutOf(sample), space = sheet.clientWidth - 2 * parseFloat(getComputedStyle(sheet).paddingLeft);
+    const scale = gridScale(layout, space);
+    const wide = layout.columns.reduce((sum, one) => sum + one.width * scale + GAP, -GAP);
+    const blocks = Math.max(1, Math.min(layout.rows, Math.floor((space + BETWEEN) / (wide + BETWEEN))));
+    const form = JSON.stringify([layout, blocks]);
+    if (form !== known) { known = form; build(layout, blocks); }
+    for (const { cell, label, column, row } of cells) {
+      if (cell) place(cell, sample, column, row, scale);
+      else label.style.width = `${column.width * scale}px`;
+    }
     stage.dataset.iteration = sample.iteration;
   };
   time.watchers.push(show);

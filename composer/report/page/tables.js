@@ -9,17 +9,30 @@ function valueWords(value) {
   return String(value);
 }
 
+// A file of `composer eval`: the numbers, and folded away how they were taken.
+function evaluationCard({ name, title, iteration, measures, notes, rows }) {
+  const lines = measures.map(one => make("tr", { title: one.meaning }, make("th", { scope: "row" }, one.name),
+    make("td", {}, one.mean === null ? one.said || "–" : make("b", {}, short(one.mean)),
+      one.deviation === null ? null : make("small", {}, ` ± ${short(one.deviation)}`)),
+    make("td", { class: "count" }, one.count ? `n = ${one.count}` : "")));
+  const found = card(title || name, iteration === null ? "" : `after ${whole(iteration)} iterations`, table(lines, { class: "measures" }),
+    ...notes.map(note => make("p", { class: "note" }, note)),
+    make("details", {}, make("summary", {}, name), table(rows.map(([one, value]) => row(one, value)))));
+  return found;
+}
+
 function drawNumbers() {
   const tables = byId("tables");
+  for (const one of data.numbers.filter(number => number.measures)) tables.append(evaluationCard(one));
   for (const curve of data.validation) {
     const low = Math.min(...curve.y), high = Math.max(...curve.y), at = value => curve.x[curve.y.indexOf(value)];
-    tables.append(card(curve.metric, "validation", table([
+    tables.append(card(curve.metric, ["validation", curve.of].filter(Boolean).join(" of "), table([
       row("newest", curve.y[curve.y.length - 1]),
       make("tr", {}, make("th", { scope: "row" }, "smallest"), make("td", {}, `${short(low)} at ${whole(at(low))}`)),
       make("tr", {}, make("th", { scope: "row" }, "largest"), make("td", {}, `${short(high)} at ${whole(at(high))}`)),
     ])));
   }
-  for (const { name, rows } of data.numbers) tables.append(card(name, "", table(rows.map(([one, value]) => row(one, value)))));
+  for (const { name, rows } of data.numbers.filter(number => !number.measures)) tables.append(card(name, "", table(rows.map(([one, value]) => row(one, value)))));
   if (!tables.childElementCount) tables.append(make("p", { class: "empty" }, "Nothing was measured yet."));
 }
 
