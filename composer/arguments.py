@@ -285,6 +285,20 @@ COMMANDS = {
             DEVICE,
         ),
     ),
+    "report": Command(
+        "write the page of a run: samples, curves, drawing, settings",
+        "composer report runs/unit --out unit.html",
+        (
+            option("run", type=Path, metavar="RUN", help="the folder of a run"),
+            option(
+                "--out",
+                type=Path,
+                metavar="FILE.html",
+                help="one file with the pictures in it, to send to somebody (default: index.html in the run's folder, "
+                "which shows the pictures that lie beside it)",
+            ),
+        ),
+    ),
     "data": Command(
         "write built-in data",
         "composer data demo --out demo_data",

@@ -131,6 +131,13 @@ def compare(given: argparse.Namespace) -> int:
     return 0
 
 
+def report(given: argparse.Namespace) -> int:
+    from composer.report import write_report
+
+    print(f"wrote {write_report(given.run, given.out)}")
+    return 0
+
+
 def data(given: argparse.Namespace) -> int:
     from composer.data.demo import write_demo
 

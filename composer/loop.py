@@ -64,6 +64,7 @@ class Loop:
         make_samples: Callable[[int], None],
         start: Start | None = None,
         validation: Validation | None = None,
+        make_report: Callable[[], None] = lambda: None,
     ) -> None:
         self.program = program
         self.loader = loader
@@ -74,6 +75,7 @@ class Loop:
         self.batches = self._start.batches
         self._make_samples = make_samples
         self._validation = validation
+        self._make_report = make_report  # when there are new samples or a checkpoint
         self._saved = program.iteration if checkpoint.saved(folder.checkpoints) else -1
         self._pace = Pace()
 
@@ -100,6 +102,7 @@ class Loop:
                 self._save(recorder)
             self._run_passes()
             self._sample(first=True)
+            self._make_report()
             stream = iter(self.loader.batches(self.batches))
             try:
                 self._pace.mark(self.program.iteration, self.loader.waited)
@@ -131,8 +134,11 @@ class Loop:
         self._run_passes()
         self._sample()
         self._validate(recorder)
-        if _due(program.iteration, self.schedule.checkpoint_every):
+        saves = _due(program.iteration, self.schedule.checkpoint_every)
+        if saves:
             self._save(recorder)
+        if saves or self._samples_due():
+            self._make_report()
         self.display.update(self._progress(recorder))
 
     def _run_passes(self) -> None:
@@ -151,8 +157,7 @@ class Loop:
         if not self.schedule.sample_every:
             return
         done = self.program.iteration
-        due = first or done == self.schedule.total or _due(done, self.schedule.sample_every)
-        if due and not (first and self.folder.sample(done).exists()):
+        if (first or self._samples_due()) and not (first and self.folder.sample(done).exists()):
             self._make_samples(done)
 
     def _validate(self, recorder: Recorder) -> None:
@@ -165,6 +170,10 @@ class Loop:
         if better:
             self._save(recorder)
             self._validation.keep_best()
+
+    def _samples_due(self) -> bool:
+        done, every = self.program.iteration, self.schedule.sample_every
+        return every > 0 and (done == self.schedule.total or _due(done, every))
 
     def _save(self, recorder: Recorder) -> None:
         iteration = self.program.iteration

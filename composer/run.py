@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import time
@@ -23,6 +24,7 @@ from composer.loop import Loop, Schedule, Start
 from composer.measure import validation
 from composer.peak_memory import peak_memory, start_watching
 from composer.program import Program
+from composer.report import Report
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
 from composer.run_folder import RunFolder, claim, copy_blocks, describe, note_end, write_once
 from composer.run_lock import refuse_several_processes
@@ -134,30 +136,27 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
         display.note(f"run folder {folder.path}, {verb} at iteration {program.iteration} of {schedule.total}")
         deadline = Deadline(settings.stop_after, started, _state_bytes(program))
         begin = Start(found.get("batches", 0), deadline, bool(warm))
-        status = _train(settings, folder, program, data, schedule, display, begin)
+        report = Report(folder, program.shaped, program.parameter_counts(), schedule.total)
+        make_samples = functools.partial(write_samples, folder, program, data.samples)
+        watch = validation.for_run(settings, program, data, folder)
+        loop = Loop(program, data.loader, folder, schedule, display, make_samples, begin, watch, report.refresh)
+        try:
+            status = _train(loop, program, folder, report)
+        finally:
+            display.stop()
+        report.write()
         if status:
             display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
         else:
             display.note(f"done: {program.iteration} iterations in {folder.path}")
             if data.demo and settings.score:
                 _score(folder, program, display)
+                report.write()
         return Outcome(folder.path, program.iteration, status)
 
 
-def _train(
-    settings: RunSettings,
-    folder: RunFolder,
-    program: Program,
-    data: RunData,
-    schedule: Schedule,
-    display: Display,
-    begin: Start,
-) -> int:
-    def make_samples(iteration: int) -> None:
-        write_samples(folder, program, data.samples, iteration)
-
-    watch = validation.for_run(settings, program, data, folder)
-    loop = Loop(program, data.loader, folder, schedule, display, make_samples, begin, watch)
+def _train(loop: Loop, program: Program, folder: RunFolder, report: Report) -> int:
+    """Train and note what it took; a run that diverges says which checkpoint is kept."""
     first, began = program.iteration, time.perf_counter()
     start_watching(program.device)
     try:
@@ -166,11 +165,10 @@ def _train(
         note_end(folder, {"iteration": program.iteration, **spent, **peak_memory(program.device)})
         return status
     except Diverged as error:
+        report.write()
         kept = checkpoint.latest(folder.checkpoints)
         where = f"the checkpoint of iteration {kept.iteration} is kept" if kept else "there is no checkpoint yet"
         raise Diverged(error.fact, remedy=f"{error.remedy}; {where}") from error
-    finally:
-        display.stop()
 
 
 def _warm_start(settings: RunSettings, program: Program) -> warm_start.Report | None:

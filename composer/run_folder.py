@@ -11,6 +11,7 @@
     best.json          which of them validation found best
     run.lock           while a process trains it, see `composer.run_lock`
     environment.json   the settings, and for each start the command line and the versions it ran with
+    index.html         all of this on one page, see `composer.report`
     scores.json        how good it became, for runs on the demo data
     blocks/            copies of the Python files that the graph names, in folders named by their SHA-256
 
@@ -77,6 +78,10 @@ class RunFolder:
     @property
     def scores(self) -> Path:
         return self.path / "scores.json"
+
+    @property
+    def page(self) -> Path:
+        return self.path / "index.html"
 
     @property
     def blocks(self) -> Path:

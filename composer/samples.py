@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import colorsys
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from composer.files import write_atomically
 
@@ -23,11 +24,16 @@ Pixels = NDArray[np.uint8]
 
 GAP = 2  # pixels between pictures
 HEADER = 14  # pixels above the columns, for their names
+LAYOUT = "composer-grid"  # the text of the PNG that says where its pictures are; see `grid`
 GOLDEN = 0.618033988749895  # steps of this part of the colour circle keep neighbouring classes apart
 
 
 def grid(columns: Mapping[str, Any]) -> bytes:
-    """A PNG of values by name, each [b, c, h, w] or label maps [b, h, w]; what is no picture is left out."""
+    """A PNG of values by name, each [b, c, h, w] or label maps [b, h, w]; what is no picture is left out.
+
+    The file says in its text `composer-grid`, as JSON, where its pictures are: `columns` with `name`, `x`, `width` and
+    `height` in pixels, the number of `rows`, and `top` and `pitch`, the y of the first row and from one to the next.
+    """
     pictures = {name: picture for name, value in columns.items() if (picture := to_pixels(value)) is not None}
     if not pictures:
         return b""
@@ -37,12 +43,15 @@ def grid(columns: Mapping[str, Any]) -> bytes:
     sheet = Image.new("RGB", (sum(widths) + GAP * (len(widths) + 1), HEADER + rows * (height + GAP) + GAP), "white")
     pen = ImageDraw.Draw(sheet)
     left = GAP
+    places = []
     for (name, picture), width in zip(pictures.items(), widths, strict=True):
         pen.text((left, 1), _fitting(name, width, pen), fill="black")
         for row, one in enumerate(picture):
             sheet.paste(Image.fromarray(one), (left, HEADER + GAP + row * (height + GAP)))
+        places.append({"name": name, "x": left, "width": width, "height": picture.shape[1]})
         left += width + GAP
-    return png(sheet)
+    layout = {"columns": places, "rows": rows, "top": HEADER + GAP, "pitch": height + GAP}
+    return png(sheet, {LAYOUT: json.dumps(layout)})
 
 
 def to_pixels(value: Any) -> Pixels | None:
@@ -74,10 +83,12 @@ def to_bytes(images: torch.Tensor) -> Pixels:
     return pixels
 
 
-def png(image: Image.Image) -> bytes:
-    """The bytes of a PNG file; the same picture gives the same bytes."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+def png(image: Image.Image, texts: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a PNG file with these texts in it; the same picture gives the same bytes."""
+    buffer, about = io.BytesIO(), PngImagePlugin.PngInfo()
+    for name, text in (texts or {}).items():
+        about.add_text(name, text)
+    image.save(buffer, format="PNG", pnginfo=about)
     return buffer.getvalue()
 
 

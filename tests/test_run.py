@@ -38,6 +38,7 @@ def test_a_run_folder_holds_everything(tiny, tmp_path):
     events_file = next(name for name in names if name.startswith("events/"))
     assert names - {events_file} == {
         "graph.yaml",
+        "index.html",
         "plan.txt",
         "log.jsonl",
         "environment.json",
