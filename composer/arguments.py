@@ -201,6 +201,39 @@ COMMANDS = {
             DEVICE,
         ),
     ),
+    "export": Command(
+        "write a trained translation as one file for ONNX Runtime or torch.export, checked against the run",
+        "composer export runs/unit --as a2b -o model.onnx",
+        (
+            option("run", type=Path, metavar="RUN", help="the folder of a run"),
+            option(
+                "-o", "--out", type=Path, required=True, metavar="FILE", help="the file: .onnx, or .pt2 (torch.export)"
+            ),
+            option(
+                "--as",
+                dest="translation",
+                metavar="NAME",
+                help="which translation of the graph; needed when it has several",
+            ),
+            option(
+                "--float",
+                action="store_true",
+                help="pictures are float32 [n c h w] from 0 to 1 (default: uint8 [n h w c] from 0 to 255)",
+            ),
+            option("--size", metavar="HxW", help="take pictures of this size only (default: any); draws become inputs"),
+            option("--mode", choices=("train", "eval"), help="mode of the networks (default: what the graph says)"),
+            option("--no-dropout", action="store_true", help="leave dropout out, also in train mode"),
+            option(
+                "--check",
+                nargs="+",
+                type=Path,
+                default=[],
+                metavar="IMAGE",
+                help="pictures, or folders of them, to compare file and run on (default: of the run's data)",
+            ),
+            option("--force", action="store_true", help="replace a file that exists"),
+        ),
+    ),
     "data": Command(
         "write built-in data",
         "composer data demo --out demo_data",

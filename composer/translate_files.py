@@ -42,7 +42,7 @@ def translate_files(
     pictures = list(_pictures(inputs))
     targets = _targets(pictures, out, force)
     program, iteration = load_program(folder, device)
-    chosen = _choose(program, name)
+    chosen = choose(program, name)
     channels = _channels(program, chosen)
     said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures into {out}")
     out.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _targets(pictures: Sequence[Path], out: Path, force: bool) -> list[Path]:
     return targets
 
 
-def _choose(program: Any, name: str | None) -> str:
+def choose(program: Any, name: str | None) -> str:
     """The translation called `name`, or the only one there is."""
     known = list(program.translations)
     if name is None:
