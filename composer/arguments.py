@@ -287,9 +287,9 @@ COMMANDS = {
     ),
     "report": Command(
         "write the page of a run: samples, curves, drawing, settings",
-        "composer report runs/unit --out unit.html",
+        "composer report runs/paint --out paint.html",
         (
-            option("run", type=Path, metavar="RUN", help="the folder of a run"),
+            RUN,
             option(
                 "--out",
                 type=Path,
@@ -297,6 +297,34 @@ COMMANDS = {
                 help="one file with the pictures in it, to send to somebody (default: index.html in the run's folder, "
                 "which shows the pictures that lie beside it)",
             ),
+        ),
+    ),
+    "export": Command(
+        "write a trained translation as one file for ONNX Runtime or torch.export, checked against the run",
+        "composer export runs/paint --as a2b -o model.onnx",
+        (
+            RUN,
+            option(
+                "-o", "--out", type=Path, required=True, metavar="FILE", help="the file: .onnx, or .pt2 (torch.export)"
+            ),
+            AS,
+            option(
+                "--float",
+                action="store_true",
+                help="pictures are float32 [n c h w] from 0 to 1 (default: uint8 [n h w c] from 0 to 255)",
+            ),
+            option("--size", metavar="HxW", help="take pictures of this size only (default: any); draws become inputs"),
+            option("--mode", choices=("train", "eval"), help="mode of the networks (default: what the graph says)"),
+            option("--no-dropout", action="store_true", help="leave dropout out, also in train mode"),
+            option(
+                "--check",
+                nargs="+",
+                type=Path,
+                default=[],
+                metavar="IMAGE",
+                help="pictures, or folders of them, to compare file and run on (default: of the run's data)",
+            ),
+            option("--force", action="store_true", help="replace a file that exists"),
         ),
     ),
     "data": Command(
@@ -311,7 +339,7 @@ COMMANDS = {
     ),
     "eval": Command(
         "measure a trained run: L1, PSNR, SSIM on pairs, and with weights FID, KID, LPIPS",
-        "composer eval runs/unit --as a2b --weights inception=weights-inception-2015-12-05-6726825d.pth",
+        "composer eval runs/paint --as a2b --weights inception=weights-inception-2015-12-05-6726825d.pth",
         (
             RUN,
             option(
@@ -352,7 +380,7 @@ COMMANDS = {
     ),
     "compare": Command(
         "a table of several runs: numbers, validation, speed, memory, parameters",
-        "composer compare runs/unit runs/unit-2 --format latex",
+        "composer compare runs/paint runs/paint-2 --format latex",
         (
             option("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs"),
             option(

@@ -138,6 +138,25 @@ def report(given: argparse.Namespace) -> int:
     return 0
 
 
+def export(given: argparse.Namespace) -> int:
+    from composer.export.command import export, read_size
+
+    export(
+        given.run,
+        given.out,
+        name=given.translation,
+        unit=given.float,
+        size=read_size(given.size) if given.size else None,
+        mode=given.mode,
+        dropout=not given.no_dropout,
+        check=given.check,
+        force=given.force,
+        said=print,
+    )
+    print(f"wrote {given.out} ({given.out.stat().st_size:,} bytes)")
+    return 0
+
+
 def data(given: argparse.Namespace) -> int:
     from composer.data.demo import write_demo
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from composer.errors import ComposeError, nearest
 from composer.nodes import Translation, reachable
 from composer.shapes import Inference
-from composer.signature import Rows, Series, Type
+from composer.signature import INTEGER_KINDS, Rows, Series, Type
 from composer.signature import Tensor as TensorType
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Translator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.sizes: dict[tuple[str, int, int], tuple[int, int]] = {}
+        self.least: dict[str, tuple[int, int]] = {}
 
     def chosen(self, as_: str | None) -> Translation:
         """The translation called `as_`, or the first one."""
@@ -64,16 +66,56 @@ class Translator:
         return found  # type: ignore[no-any-return]
 
     def padded_size(self, height: int, width: int, as_: str | None) -> tuple[int, int]:
-        """The smallest (h, w), each at least as asked for, that the shapes of the graph allow."""
+        """The smallest (h, w), each at least as asked for, that the shapes of the graph allow.
+
+        Not smaller than what its networks can run on: some mirror edges, which takes more than one pixel.
+        """
         chosen = self.chosen(as_)
         key = (chosen.name, height, width)
         if key not in self.sizes:
-            tall = next((h for h in range(height, height + FARTHEST) if self._fits(chosen, h, None)), None)
-            wide = next((w for w in range(width, width + FARTHEST) if self._fits(chosen, None, w)), None)
-            if tall is None or wide is None or not self._fits(chosen, tall, wide):
-                raise ComposeError(f"no size from {height}x{width} on fits translation '{chosen.name}'")
-            self.sizes[key] = (tall, wide)
+            found = self._fitting(chosen, height, width)
+            if chosen.name not in self.least and self._is_small(chosen, found):
+                self.least[chosen.name] = self._smallest(chosen)
+            least = self.least.get(chosen.name, (1, 1))
+            self.sizes[key] = max(found[0], least[0]), max(found[1], least[1])
         return self.sizes[key]
+
+    def _fitting(self, chosen: Translation, height: int, width: int) -> tuple[int, int]:
+        tall = next((h for h in range(height, height + FARTHEST) if self._fits(chosen, h, None)), None)
+        wide = next((w for w in range(width, width + FARTHEST) if self._fits(chosen, None, w)), None)
+        if tall is None or wide is None or not self._fits(chosen, tall, wide):
+            raise ComposeError(f"no size from {height}x{width} on fits translation '{chosen.name}'")
+        return tall, wide
+
+    def _is_small(self, chosen: Translation, size: tuple[int, int]) -> bool:
+        """Whether a side is below that of training, at which everything is known to run."""
+        trained = self._inputs(chosen, None)
+        return any(t.shape[-2] > size[0] or t.shape[-1] > size[1] for t in trained.values() if t.dim() >= 3)
+
+    def _smallest(self, chosen: Translation) -> tuple[int, int]:
+        """The smallest size that runs; sides grow together, up to those of training."""
+        size = self._fitting(chosen, 1, 1)
+        while self._is_small(chosen, size):
+            try:
+                self.translate(self._inputs(chosen, size), chosen.name, 0)
+            except (RuntimeError, ValueError, IndexError):
+                size = self._fitting(chosen, size[0] + 1, size[1] + 1)
+            else:
+                break
+        return size
+
+    def _inputs(self, chosen: Translation, size: tuple[int, int] | None) -> dict[str, Tensor]:
+        """Zeros for every input of a translation, one row; None stands for the size that the graph was trained at."""
+        found = {}
+        for node in reachable([chosen.node]):
+            own = self.program.shaped.types.get(node)
+            if node.op == "input" and isinstance(own, TensorType) and own.dims is not None:
+                dims = [1 if isinstance(d, Rows) else d or 1 for d in own.dims]
+                if size is not None and len(dims) >= 3:
+                    dims[-2:] = size
+                whole = own.kind in INTEGER_KINDS
+                found[node.target] = torch.zeros(dims, dtype=torch.int64 if whole else self.program.dtype)
+        return found
 
     def _fits(self, chosen: Translation, height: int | None, width: int | None) -> bool:
         """Whether a size passes the contracts; None stands for the size that the graph was trained at."""

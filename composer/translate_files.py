@@ -43,7 +43,7 @@ def translate_files(
     folder = open_existing(run)
     pictures = find_pictures(inputs, out)
     program, iteration = load_program(folder, device, which)
-    chosen = _choose(program, name)
+    chosen = choose(program, name)
     form = _form(program, chosen)
     targets = choose_targets(pictures, out, form, force)
     said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures into {out}")
@@ -79,7 +79,7 @@ def load_program(folder: RunFolder, device: torch.device | str = "cpu", which: s
     return program, found_checkpoint.iteration
 
 
-def _choose(program: Any, name: str | None) -> str:
+def choose(program: Any, name: str | None) -> str:
     """The translation called `name`, or the only one there is."""
     known = list(program.translations)
     if name is None:
