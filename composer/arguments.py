@@ -108,6 +108,15 @@ LENGTHS = (
     ),
 )
 
+TEST_DATA = option(
+    "--test-data",
+    nargs="+",
+    default=[],
+    metavar="DIR",
+    help="pictures for the sample grids, given like --data (default: the test part of the data)",
+)
+GRID = "where the picture of a batch as training gets it goes"
+
 COMMANDS = {
     "run": Command(
         "train a graph, or continue its training",
@@ -115,13 +124,7 @@ COMMANDS = {
         (
             GRAPH,
             *DATA,
-            option(
-                "--test-data",
-                nargs="+",
-                default=[],
-                metavar="DIR",
-                help="pictures for the sample grids, given like --data (default: the test part of the data)",
-            ),
+            TEST_DATA,
             *CHANGES,
             option(
                 "--out", type=Path, metavar="DIR", help="the run folder (default: runs/NAME, then runs/NAME-2, ...)"
@@ -140,14 +143,31 @@ COMMANDS = {
                 metavar="N",
                 help="processes that load data; every number of them gives the same run",
             ),
+            option(
+                "--dry-run",
+                action="store_true",
+                help="train nothing: read all data once, draw a batch, and say what memory, disk and time it will take",
+            ),
+            option("--grid", type=Path, metavar="FILE", help=f"{GRID} (with --dry-run; default: NAME-dry-run.png)"),
         ),
     ),
     "check": Command(
-        "say everything that is wrong with graph files",
-        "composer check my_method.yaml",
+        "say everything that is wrong with graph files, and with their data",
+        "composer check my_method.yaml --data a=photos b=paintings",
         (
             option("graphs", nargs="+", metavar="FILE", help="graph files, or names of bundled graphs"),
+            option(
+                "--data",
+                nargs="+",
+                default=[],
+                metavar="DIR",
+                help="read all of these data once and say what they hold; given as for run",
+            ),
+            DATA[1],
+            TEST_DATA,
             *CHANGES,
+            SEED,
+            option("--grid", type=Path, metavar="FILE", help=f"{GRID} (with --data; default: none)"),
         ),
     ),
     "show": Command(

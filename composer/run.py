@@ -16,6 +16,7 @@ import composer
 from composer import checkpoint, events, files, log, samples
 from composer.display import Display, open_display
 from composer.document import load, to_yaml
+from composer.dry_run import warn_of_memory
 from composer.errors import ComposeError, Diverged
 from composer.loop import Loop, Schedule
 from composer.program import Program
@@ -75,7 +76,7 @@ def pick_device(name: str) -> torch.device:
 def run(settings: RunSettings, display: Display | None = None) -> Outcome:
     """Start or continue a run and train it to its end. Raises ComposeError, Diverged among them."""
     device = pick_device(settings.device)
-    _be_repeatable(device)
+    be_repeatable(device)
     display = display or open_display()
     try:
         return _run(settings, device, display)
@@ -96,12 +97,13 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
     display.note(first_line(data.words, preset, device))
     for note in data.notes:
         display.note(note)
+    warn_of_memory(shaped, device, display.note)
     program = Program(shaped, device=device, seed=settings.seed)
     program.epoch_length = data.epoch_length
     folder = claim(program.graph.name, settings.out, settings.resume)
     _prepare_folder(folder, program, settings, data)
     found = _restore(folder, program)
-    schedule = _schedule(settings, program)
+    schedule = schedule_of(settings, program)
     verb = "continued" if program.iteration else "started"
     display.note(f"run folder {folder.path}, {verb} at iteration {program.iteration} of {schedule.total}")
 
@@ -208,7 +210,8 @@ def _restore(folder: RunFolder, program: Program) -> dict[str, Any]:
     return found
 
 
-def _schedule(settings: RunSettings, program: Program) -> Schedule:
+def schedule_of(settings: RunSettings, program: Program) -> Schedule:
+    """How long to train, and when samples are drawn."""
     training = program.training
     total = settings.iterations
     if total is None:
@@ -223,7 +226,7 @@ def _schedule(settings: RunSettings, program: Program) -> Schedule:
     return Schedule(total, settings.checkpoint_every, every, settings.keep, settings.keep_every)
 
 
-def _be_repeatable(device: torch.device) -> None:
+def be_repeatable(device: torch.device) -> None:
     """Ask for the algorithms that give the same bits each time; a GPU has faster ones that do not."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -50,7 +50,7 @@ def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
     streams, direction = graph.streams, settings.direction or "a2b"
     if settings.data:
         dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed)
-        words, workers = " ".join(settings.data), _workers()
+        words, workers = " ".join(settings.data), usual_workers()
     elif settings.direction:
         raise ComposeError("--direction swaps the pictures of --data, and there is none", remedy="give --data DIR")
     else:
@@ -107,7 +107,7 @@ def _digest(dataset: Dataset) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _workers() -> int:
+def usual_workers() -> int:
     """One processor is left to training."""
     return (
         min(MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1

@@ -28,11 +28,14 @@ from composer.fields import Stream, check_streams, fields_of, find_image
 DIRECTIONS = {"a2b": False, "atob": False, "b2a": True, "btoa": True}
 
 
-def open_data(spec: Sequence[str], streams: Sequence[Stream], *, direction: str = "a2b", seed: int = 0) -> Dataset:
+def open_data(
+    spec: Sequence[str], streams: Sequence[Stream], *, direction: str = "a2b", seed: int = 0, look: bool = True
+) -> Dataset:
     """The data that a user named: one folder in a known layout, or `a=DIR b=DIR` with the names of the picture inputs.
 
     `direction="b2a"` swaps the two pictures of a layout: its folders A and B, or the left and right halves.
-    All files are looked at first. Raises ComposeError: unknown layout, missing folders, no pairs, unreadable files.
+    All files are looked at first, unless `look` is False because the caller will read all of them (`survey`).
+    Raises ComposeError: unknown layout, missing folders, no pairs, unreadable files.
     """
     check_streams(streams)
     swapped = DIRECTIONS.get(direction.casefold())
@@ -62,7 +65,7 @@ def open_data(spec: Sequence[str], streams: Sequence[Stream], *, direction: str 
             held_out = _sources(test, streams, like=layout)[0]
         except ComposeError as error:
             notes.append(f"the test part is not used: {error.fact}")
-    problems = examine([*sources.values(), *(held_out or {}).values()])
+    problems = examine([*sources.values(), *(held_out or {}).values()]) if look else []
     if problems:
         raise ComposeError.together(problems)
     return bind(streams, sources, seed=seed, notes=notes, held_out=held_out)
