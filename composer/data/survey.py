@@ -143,10 +143,19 @@ def survey(parts: Mapping[str, Dataset], progress: Progress = lambda done, total
                 problems += row.problems
             elif not _take_in(row, fields, source, index):
                 uneven.append(row_name(source, index))
+        problems += [problem for one in fields.values() for problem in _wrong_labels(one)]
         found.append(StreamSurvey(f"{part}{stream.name}: {source.describe()}", fields, uneven))
     if problems:
         raise _all_unreadable(problems, total)
     return found
+
+
+def _wrong_labels(one: FieldSurvey) -> Iterator[Problem]:
+    outside = sorted(n for n in one.ids if one.column.kind == "label" and not 0 <= n < (one.classes or 0))
+    if outside:
+        count = sum(one.rows_with[number] for number in outside)
+        fact = f"{count} rows have {one.column.name} = {listed(_runs(outside))}, and it is label({one.classes})"
+        yield Problem(fact, one.column.place, f"labels go from 0 to {(one.classes or 0) - 1}")
 
 
 def _take_in(row: Mapping[str, Array], fields: Mapping[str, FieldSurvey], source: Source, index: int) -> bool:
