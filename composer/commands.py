@@ -59,6 +59,8 @@ def check(given: argparse.Namespace) -> int:
         print(line)
     if problems:
         raise ComposeError(problems[0].fact, problems=tuple(dict.fromkeys(problems)))
+    if not any((given.data, given.direction, given.test_data, given.grid)):
+        return 0
     from composer.look import Asked, check_data
 
     asked = Asked(given.data, given.direction, given.test_data, given.seed)

@@ -115,7 +115,7 @@ def _say_memory(shaped: Shaped, memory: Memory, device: torch.device, said: Said
     largest = sorted(memory.parts.items(), key=lambda item: -item[1])
     made_of = ", ".join(f"{name} {size(count)}" for name, count in largest if count >= memory.step / 1000)
     said(f"  iteration: {size(moments.pop('iteration'))} at its highest: {made_of}")
-    said("  " + ", ".join(f"{name}: {size(count)}" for name, count in moments.items()))
+    said("  " + ", ".join(f"{name} {size(count)}" for name, count in moments.items()))
     if free is None or memory.peak <= free:
         return True
     said(f"  does not fit: {_too_much(memory.peak, free)}; {advice(shaped, device, free)}")

@@ -19,19 +19,22 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 RESULTS = "results"  # the kind of whatever nobody has marked
+INSIDE = "inside kernels"
+Scratch = Callable[[Any, tuple[Any, ...], Any], int]
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the storages of one type of device. `live` is now, `peak` the most there was, both in bytes.
 
     `at_peak` says what the peak was made of, by the kinds that `mark` gave. Bytes are rounded up to multiples of
-    `grain`, which is what an allocator hands out. Code that asks a meta tensor for a number is given 0: a program
-    must go on, and memory hardly ever depends on it.
+    `grain`, which is what an allocator hands out. `scratch(operation, arguments, result)` says how many bytes an
+    operation uses inside, which no storage shows; they count for the peak, as if it ran when its result is there.
+    Code that asks a meta tensor for a number is given 0: a program must go on, and memory hardly ever depends on it.
     """
 
-    def __init__(self, device: str, *, grain: int = 1) -> None:
+    def __init__(self, device: str, *, grain: int = 1, scratch: Scratch | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.device, self.grain = device, grain
+        self.device, self.grain, self.scratch = device, grain, scratch
         self.live = self.peak = 0
         self.kinds: Counter[str] = Counter()
         self.at_peak: Counter[str] = Counter()
@@ -46,6 +49,8 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for one in tree_leaves(found):
             if isinstance(one, Tensor) and one.device.type == self.device:
                 self._see(one, RESULTS)
+        if self.scratch is not None:
+            self._note_peak(self.scratch(func, args, found))
         return found
 
     def mark(self, tensors: Iterable[Tensor], kind: str) -> None:
@@ -72,9 +77,13 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.live += size - entry[1]
             self.kinds[entry[2]] += size - entry[1]
             entry[1] = size
-            if self.live > self.peak:
-                self.peak, self.at_peak = self.live, Counter(self.kinds)
+            self._note_peak()
         return entry
+
+    def _note_peak(self, inside: int = 0) -> None:
+        if self.live + inside > self.peak:
+            self.peak, self.at_peak = self.live + inside, Counter(self.kinds)
+            self.at_peak[INSIDE] += inside
 
     def _releaser(self, key: int) -> Callable[[Any], None]:
         def release(reference: Any) -> None:

@@ -61,13 +61,14 @@ def open_parts(asked: Asked, graph: Graph) -> Opened:
 
 
 def check_data(graphs: Sequence[Graph], asked: Asked, grid: Path | None) -> int:
-    """`composer check GRAPH --data DIR`: what the data of each graph hold. Returns 0 or raises ComposeError."""
+    """`composer check GRAPH --data DIR`: what the data of each graph hold. At least one of these things was given.
+
+    Returns 0 or raises ComposeError.
+    """
     if not asked.data:
         given = {"--direction": asked.direction, "--test-data": asked.test_data, "--grid": grid}
-        alone = [name for name, value in given.items() if value]
-        if alone:
-            raise ComposeError(f"{alone[0]} is about data, and none is named", remedy="add --data DIR")
-        return 0
+        alone = next(name for name, value in given.items() if value)
+        raise ComposeError(f"{alone} is about data, and none is named", remedy="add --data DIR")
     if grid is not None:
         check_grid(grid)
         if len(graphs) > 1:

@@ -61,7 +61,7 @@ def test_what_stays_is_said_by_its_kind():
     counts = 4 * sum(1 for m in program.networks.values() for _ in m.parameters())
     assert found.saved == 3 * weights + counts + buffers
     assert found.moments["checkpoint"] >= 2 * 3 * weights  # a checkpoint is copied before it is written
-    assert found.peak == max(found.moments["iteration"], found.moments["samples"], found.moments["checkpoint"])
+    assert found.peak == max(found.moments["iteration"], found.moments["sample grid"], found.moments["checkpoint"])
 
 
 def test_a_larger_batch_needs_more_for_results_only():

@@ -71,7 +71,7 @@ def test_the_peak_says_what_it_was_made_of():
         live.mark([large], "large")
         again = large + 1
         del large, again
-        assert live.peak == 840 and dict(live.at_peak) == {"kept": 40, "large": 400, "results": 400}
+        assert live.peak == 840 and +live.at_peak == {"kept": 40, "large": 400, "results": 400}
         live.forget_peak()
         assert live.peak == live.live == 40
 

@@ -158,7 +158,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    rows = {"overhead": overhead, "start": start, "memory": memory, "estimate": bench_estimate.estimate}[arguments.what](arguments)
+    rows = {"overhead": overhead, "start": start, "memory": memory, "estimate": bench_estimate.estimate}[
+        arguments.what
+    ](arguments)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)
