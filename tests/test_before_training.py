@@ -60,7 +60,7 @@ def test_all_broken_files_are_named_and_nothing_is_written(command, tiny, tmp_pa
     before = everything(tmp_path)
     assert main([*command, graph, "--data", *data]) == 2
     text = capsys.readouterr().err
-    assert text.startswith("6 of 12 rows cannot be read:") and text.count(".png'") == 6
+    assert text.startswith("6 of 12 rows cannot be read; replace or delete them:") and text.count(".png'") == 6
     assert everything(tmp_path) == before
 
 

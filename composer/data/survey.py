@@ -208,7 +208,8 @@ def _all_unreadable(problems: Sequence[Problem], total: int) -> ComposeError:
     names = "".join(f"\n  {one.fact.removeprefix('cannot read ')}" for one in unique)
     remedies = list(dict.fromkeys(one.remedy for one in unique if one.remedy))
     remedy = "replace or delete them" if remedies == ["replace or delete it"] else "; ".join(remedies)
-    return ComposeError(f"{len(unique)} of {total} rows cannot be read:{names}", remedy=remedy)
+    # The remedy comes first: behind a long list nobody would see it.
+    return ComposeError(f"{len(unique)} of {total} rows cannot be read{'; ' if remedy else ''}{remedy}:{names}")
 
 
 def _file_kind(file: str) -> str:
