@@ -155,6 +155,14 @@ RUN = option("run", type=Path, metavar="RUN", help="the folder of a run")
 AS = option(
     "--as", dest="translation", metavar="NAME", help="which translation of the graph (default: the graph's first)"
 )
+TEST_DATA = option(
+    "--test-data",
+    nargs="+",
+    default=[],
+    metavar="DIR",
+    help="pictures for the sample grids, given like --data (default: the test part of the data)",
+)
+GRID = "where the picture of a batch as training gets it goes"
 
 COMMANDS = {
     "run": Command(
@@ -163,13 +171,7 @@ COMMANDS = {
         (
             GRAPH,
             *DATA,
-            option(
-                "--test-data",
-                nargs="+",
-                default=[],
-                metavar="DIR",
-                help="pictures for the sample grids, given like --data (default: the test part of the data)",
-            ),
+            TEST_DATA,
             *CHANGES,
             option(
                 "--out", type=Path, metavar="DIR", help="the run folder (default: runs/NAME, then runs/NAME-2, ...)"
@@ -218,14 +220,31 @@ COMMANDS = {
                 metavar="N",
                 help="processes that load data; every number of them gives the same run",
             ),
+            option(
+                "--dry-run",
+                action="store_true",
+                help="train nothing: read all data once, draw a batch, and say what memory, disk and time it will take",
+            ),
+            option("--grid", type=Path, metavar="FILE", help=f"{GRID} (with --dry-run; default: NAME-dry-run.png)"),
         ),
     ),
     "check": Command(
-        "say everything that is wrong with graph files",
-        "composer check my_method.yaml",
+        "say everything that is wrong with graph files, and with their data",
+        "composer check my_method.yaml --data a=photos b=paintings",
         (
             option("graphs", nargs="+", metavar="FILE", help="graph files, or names of bundled graphs"),
+            option(
+                "--data",
+                nargs="+",
+                default=[],
+                metavar="DIR",
+                help="read all of these data once and say what they hold; given as for run",
+            ),
+            DATA[1],
+            TEST_DATA,
             *CHANGES,
+            SEED,
+            option("--grid", type=Path, metavar="FILE", help=f"{GRID} (with --data; default: none)"),
         ),
     ),
     "show": Command(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from composer.run import RunSettings
 
 
+UNSET = ("command", "settings", "dry_run", "grid")  # arguments that are no settings of a run, or are read apart
+
+
 def version() -> str:
     import composer
 
@@ -24,6 +27,12 @@ def version() -> str:
 
 
 def run(given: argparse.Namespace) -> int:
+    if given.dry_run:
+        from composer.dry_run import dry_run
+
+        return dry_run(_run_settings(given), given.grid)
+    if given.grid:
+        raise ComposeError("--grid is the picture of a dry run", remedy="add --dry-run")
     from composer.interrupt import continuing
     from composer.run import run as start
     from composer.wall_time import STARTED
@@ -40,12 +49,14 @@ def check(given: argparse.Namespace) -> int:
 
     problems: list[Problem] = []
     good: list[str] = []
+    graphs = []
     for graph in given.graphs:
         try:
             shaped = composer.check(graph, **_changes(given))
         except ComposeError as error:
             problems += error.problems
         else:
+            graphs.append(shaped.graph)
             good.append(
                 f"{graph}: ok ({_counted(shaped.graph.networks, 'network')}, {_counted(shaped.graph.phases, 'phase')})"
             )
@@ -54,7 +65,12 @@ def check(given: argparse.Namespace) -> int:
         print(line)
     if problems:
         raise ComposeError(problems[0].fact, problems=tuple(dict.fromkeys(problems)))
-    return 0
+    if not any((given.data, given.direction, given.test_data, given.grid)):
+        return 0
+    from composer.look import Asked, check_data
+
+    asked = Asked(given.data, given.direction, given.test_data, given.seed)
+    return check_data(graphs, asked, given.grid)
 
 
 def show(given: argparse.Namespace) -> int:
@@ -183,7 +199,7 @@ def _run_settings(given: argparse.Namespace) -> RunSettings:
     """The settings of a run from the options that were given; options a command lacks keep their defaults."""
     from composer.run import RunSettings
 
-    known = {name: value for name, value in vars(given).items() if name not in ("command", "settings")}
+    known = {name: value for name, value in vars(given).items() if name not in UNSET}
     lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
     return RunSettings(**{**known, **lists}, settings=tuple(_pairs(given.settings)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,20 @@ from composer.wired import Wired
 
 
 def build_networks(shaped: Shaped, seed: int, device: torch.device, dtype: torch.dtype) -> dict[str, nn.Module]:
-    """Every network of the graph. Starting weights are a function of the seed and the network's name alone."""
-    from composer.blocks.initialize import initialize
+    """Every network of the graph. Starting weights are a function of the seed and the network's name alone.
+
+    On the meta device there are shapes and no weights: nothing is allocated or drawn.
+    """
     from composer.blocks.random import name_places
 
     found: dict[str, nn.Module] = {}
     for name, network in shaped.graph.networks.items():
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), device if device.type == "meta" else nullcontext():
             # Constructors fill weights from the global generator; what they leave is drawn anew below.
             torch.manual_seed(seed_for(seed, "network", name))
             module = construct(network, shaped.bound[name])
-        generator = torch.Generator().manual_seed(seed_for(seed, "weights", name))
-        try:
-            initialize(module, _rule(network), generator)
-        except ComposeError as error:
-            raise ComposeError(error.fact, network.place, error.remedy) from None
-        except (TypeError, ValueError, RuntimeError) as error:
-            fact = f"the weights of network '{name}' cannot start as '{_rule(network)}': {error}"
-            raise ComposeError(fact, network.place, "write init: normal(0.02)") from None
-        if network.weights:
-            load_weights(module, network)
+        if device.type != "meta":
+            _fill(module, network, torch.Generator().manual_seed(seed_for(seed, "weights", name)))
         name_places(module)
         module.to(device=device, dtype=dtype)
         if network.frozen:
@@ -47,6 +42,21 @@ def build_networks(shaped: Shaped, seed: int, device: torch.device, dtype: torch
         set_mode(module, network)
         found[name] = module
     return found
+
+
+def _fill(module: nn.Module, network: Network, generator: torch.Generator) -> None:
+    """Give a network its starting weights, from its rule or from its file."""
+    from composer.blocks.initialize import initialize
+
+    try:
+        initialize(module, _rule(network), generator)
+    except ComposeError as error:
+        raise ComposeError(error.fact, network.place, error.remedy) from None
+    except (TypeError, ValueError, RuntimeError) as error:
+        fact = f"the weights of network '{network.name}' cannot start as '{_rule(network)}': {error}"
+        raise ComposeError(fact, network.place, "write init: normal(0.02)") from None
+    if network.weights:
+        load_weights(module, network)
 
 
 def _rule(network: Network) -> str:

@@ -18,6 +18,7 @@ import composer
 from composer import checkpoint, events, files, log, out_of_memory, run_folder, samples, warm_start
 from composer.display import Display, open_display
 from composer.document import load, to_yaml
+from composer.dry_run import warn_of_memory
 from composer.errors import ComposeError, Diverged
 from composer.interrupt import LeaveAtOnce
 from composer.loop import Loop, Schedule, Start
@@ -96,7 +97,7 @@ def run(settings: RunSettings, display: Display | None = None, started: float | 
     started = time.monotonic() if started is None else started
     refuse_several_processes(os.environ)
     device = pick_device(settings.device)
-    _be_repeatable(device)
+    be_repeatable(device)
     display = display or open_display()
     try:
         with LeaveAtOnce():
@@ -118,9 +119,10 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
     display.note(first_line(data.words, preset, device))
     for note in data.notes:
         display.note(note)
+    warn_of_memory(shaped, device, display.note)
     program = Program(shaped, device=device, seed=settings.seed)
     program.epoch_length = data.epoch_length
-    schedule = _schedule(settings, program)
+    schedule = schedule_of(settings, program)
     warm = _warm_start(settings, program)  # before there is a folder: a wrong name leaves none
     folder = claim(program.graph.name, settings.out, settings.resume)
     with run_folder.held(folder, settings.resume) as note:
@@ -294,7 +296,8 @@ def _restore(folder: RunFolder, program: Program) -> dict[str, Any]:
     return found
 
 
-def _schedule(settings: RunSettings, program: Program) -> Schedule:
+def schedule_of(settings: RunSettings, program: Program) -> Schedule:
+    """How long to train, and when samples are drawn."""
     training = program.training
     total = settings.iterations
     if total is None:
@@ -309,7 +312,7 @@ def _schedule(settings: RunSettings, program: Program) -> Schedule:
     return Schedule(total, settings.checkpoint_every, every, settings.keep, settings.keep_every)
 
 
-def _be_repeatable(device: torch.device) -> None:
+def be_repeatable(device: torch.device) -> None:
     """Ask for the algorithms that give the same bits each time; a GPU has faster ones that do not."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -61,7 +61,7 @@ def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
             raise ComposeError(f"--split holds out rows of --data to show, {other}", remedy="leave --split out")
     if settings.data:
         dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed, split=settings.split)
-        words, workers = " ".join(settings.data), _workers()
+        words, workers = " ".join(settings.data), usual_workers()
     elif settings.direction:
         raise ComposeError("--direction swaps the pictures of --data, and there is none", remedy="give --data DIR")
     else:
@@ -123,7 +123,7 @@ def _digest(dataset: Dataset) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _workers() -> int:
+def usual_workers() -> int:
     """One processor is left to training."""
     return (
         min(MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1

@@ -6,7 +6,6 @@ Images are float tensors in [-1, 1] and become bytes in 0..255. Label maps (inte
 
 from __future__ import annotations
 
-import colorsys
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, PngImagePlugin
 
+from composer.colours import colour_of
 from composer.files import write_atomically
 
 Pixels = NDArray[np.uint8]
@@ -25,7 +25,6 @@ Pixels = NDArray[np.uint8]
 GAP = 2  # pixels between pictures
 HEADER = 14  # pixels above the columns, for their names
 LAYOUT = "composer-grid"  # the text of the PNG that says where its pictures are; see `grid`
-GOLDEN = 0.618033988749895  # steps of this part of the colour circle keep neighbouring classes apart
 
 
 def grid(columns: Mapping[str, Any]) -> bytes:
@@ -114,16 +113,9 @@ def join_rows(parts: Sequence[Mapping[str, Any]], rows: int) -> dict[str, torch.
 
 def _colours(labels: NDArray[Any]) -> Pixels:
     kinds, index = np.unique(labels, return_inverse=True)
-    palette = np.array([_colour(int(k)) for k in kinds], dtype=np.uint8)
+    palette = np.array([colour_of(int(k)) for k in kinds], dtype=np.uint8)
     pixels: Pixels = palette[index.reshape(labels.shape)]
     return pixels
-
-
-def _colour(kind: int) -> tuple[int, int, int]:
-    if kind <= 0:
-        return (0, 0, 0)
-    red, green, blue = colorsys.hsv_to_rgb(kind * GOLDEN % 1, 0.55 + 0.4 * (kind % 3) / 2, 0.95 - 0.25 * (kind % 2))
-    return (round(255 * red), round(255 * green), round(255 * blue))
 
 
 def _fitting(name: str, width: int, pen: ImageDraw.ImageDraw) -> str:

@@ -1,0 +1,213 @@
+"""`composer check --data` and `composer run --dry-run`, and the line before a run that will not fit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+from tiny_run import make_pictures, make_tiny, settings, start
+
+import composer
+from composer import dry_run as dry
+from composer.cli import main
+from composer.dry_run import time_iterations
+from composer.testing.batches import batch_for
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dry, "TIMED_SECONDS", 0.01)
+    return make_tiny(tmp_path / "method")
+
+
+def everything(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*")}
+
+
+# -- check ---------------------------------------------------------------------------------------------------------
+
+
+def test_check_reads_the_data_and_writes_nothing(tiny, tmp_path, capsys):
+    graph, data = tiny
+    before = everything(tmp_path)
+    assert main(["check", graph, "--data", *data]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"{graph}: ok (2 networks, 2 phases)")
+    assert "  a  5 pictures, 14 wide, 12 high, RGB 8 bit, values 0 to 255" in said
+    assert any(line.startswith("  a  float32 [2, 3, 8, 8], -") for line in said)
+    assert everything(tmp_path) == before
+
+
+def test_check_draws_a_grid_where_it_is_asked_to(tiny, tmp_path, capsys):
+    graph, data = tiny
+    assert main(["check", graph, "--data", *data, "--grid", "batch.png"]) == 0
+    assert "wrote batch.png" in capsys.readouterr().out
+    with Image.open(tmp_path / "batch.png") as picture:
+        assert picture.format == "PNG" and picture.width > 300
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "--dry-run"]])
+def test_all_broken_files_are_named_and_nothing_is_written(command, tiny, tmp_path, capsys):
+    graph, data = tiny
+    for name in ("a", "b"):
+        for path in sorted((tmp_path / "method" / name).iterdir())[:3]:
+            path.write_bytes(path.read_bytes()[:50])
+    before = everything(tmp_path)
+    assert main([*command, graph, "--data", *data]) == 2
+    text = capsys.readouterr().err
+    assert text.startswith("6 of 12 rows cannot be read; replace or delete them:") and text.count(".png'") == 6
+    assert everything(tmp_path) == before
+
+
+def test_check_of_data_needs_no_torch(tiny, tmp_path):
+    graph, data = tiny
+    code = (
+        "import sys; from composer.cli import main; "
+        f"status = main(['check', {graph!r}, '--data', *{data!r}, '--grid', 'x.png']); "
+        "sys.exit(status or ('torch' in sys.modules) * 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "unit", "--grid", "x.png"], "--grid is about data, and none is named; add --data DIR"),
+        (["check", "unit", "--direction", "b2a"], "--direction is about data"),
+        (["check", "unit", "cyclegan", "--data", "D", "--grid", "x.png"], "one grid for 2 graphs"),
+        (["check", "unit", "--data", "D", "--grid", "x.jpg"], "'x.jpg' is no name for the grid"),
+        (["run", "unit", "--dry-run", "--grid", "no/such/x.png"], "there is no folder 'no/such' for the grid"),
+        (["run", "unit", "--grid", "x.png"], "--grid is the picture of a dry run; add --dry-run"),
+        (["run", "unit", "--dry-run", "--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_requests_are_refused_before_any_work(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not everything(tmp_path)
+
+
+# -- dry run -------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_a_run_takes_and_leaves_its_picture_only(tiny, tmp_path, capsys):
+    graph, data = tiny
+    before = everything(tmp_path)
+    assert main(["run", graph, "--data", *data, "--dry-run", "--workers", "0"]) == 0
+    said = capsys.readouterr().out
+    assert everything(tmp_path) - before == {"tiny-dry-run.png"}
+    words = ["wrote tiny-dry-run.png", "memory: ", "expected on cpu", "disk: ", "at most 1 at a time", "time: "]
+    assert [word for word in words if word not in said] == []
+    assert "for all 8" in said and said.rstrip().endswith(
+        "this was a dry run: nothing was trained, no run folder was made"
+    )
+
+
+def test_a_dry_run_of_the_demo_uses_its_preset(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dry, "TIMED_SECONDS", 0.0)
+    arguments = [
+        "run",
+        "supervised",
+        "--dry-run",
+        "--set",
+        "params.width=4",
+        "--grid",
+        "mine.png",
+        "--keep-every",
+        "100",
+    ]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("data: built-in demo; preset: demo; device: cpu\n")
+    assert "and 25 that stay" in said
+    assert everything(tmp_path) == {"mine.png"}
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_picture(tiny, tmp_path, monkeypatch, capsys):
+    graph, data = tiny
+
+    def refuse(path, content):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("composer.look.write_atomically", refuse)
+    assert main(["run", graph, "--data", *data, "--dry-run"]) == 0
+    assert "no picture of it: 'tiny-dry-run.png' cannot be written (Permission denied)" in capsys.readouterr().out
+    assert main(["run", graph, "--data", *data, "--dry-run", "--grid", "asked.png"]) == 2
+    assert "Permission denied" in capsys.readouterr().err
+
+
+def test_what_does_not_fit_is_not_tried(tiny, tmp_path, monkeypatch, capsys):
+    graph, data = tiny
+    monkeypatch.setattr(dry, "free_memory", lambda device: 20_000)
+    monkeypatch.setattr(dry, "time_iterations", lambda *given: pytest.fail("it was tried"))
+    assert main(["run", graph, "--data", *data, "--dry-run"]) == 1
+    said = capsys.readouterr().out
+    assert "does not fit: " in said and "20 kB are free" in said and "with --set training.batch=1 it needs " in said
+    monkeypatch.setattr(dry, "free_memory", lambda device: 2_000)
+    assert main(["run", graph, "--data", *data, "--dry-run"]) == 1
+    assert "a batch of 1 is not enough: lower params.size, params.width with --set" in capsys.readouterr().out
+    monkeypatch.setattr(dry, "free_memory", lambda device: None)
+    monkeypatch.setattr(dry, "free_disk", lambda place: 10)
+    assert main(["run", graph, "--data", *data, "--dry-run"]) == 1
+    assert "does not fit: keep fewer" in capsys.readouterr().out
+
+
+def test_a_run_that_will_not_fit_says_so_and_goes_on(tiny, tmp_path, monkeypatch):
+    graph, data = tiny
+    monkeypatch.setattr(dry, "free_memory", lambda device: 20_000)
+    status, said = start(settings(graph, data, out=tmp_path / "out", iterations=1))
+    assert status == 0
+    (line,) = (line for line in said.splitlines() if line.startswith("warning: "))
+    assert "of memory are expected and 20 kB are free; with --set training.batch=1 it needs" in line
+    monkeypatch.setattr(dry, "free_memory", lambda device: 10**12)
+    monkeypatch.setattr(dry, "estimate", lambda *given: pytest.fail("nothing has to be computed"))
+    _, said = start(settings(graph, data, out=tmp_path / "other", iterations=1))
+    assert "warning" not in said
+
+
+class Batches:
+    """A loader that notes how many batches were taken."""
+
+    def __init__(self, program) -> None:
+        self.program, self.waited, self.taken = program, 0.0, 0
+
+    def batches(self, start: int):
+        while True:
+            self.taken += 1
+            self.waited += 0.25
+            yield batch_for(self.program, self.taken)
+
+
+def test_every_set_of_phases_is_timed_as_often_as_it_comes(tiny, monkeypatch):
+    graph, _ = tiny
+    program = composer.compile(graph)
+    monkeypatch.setattr(dry, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(dry, "_one", lambda program, stream, number: [next(stream), 10.0 if number == 1 else 2.0][1])
+    loader = Batches(program)
+    pace = time_iterations(program, loader, total=8)
+    assert pace.timed == 2 and loader.taken == 4  # one to warm up and one to measure, of each
+    assert pace.iteration == pytest.approx((4 * 10 + 4 * 2) / 8) and pace.waiting == pytest.approx(0.25)
+
+
+def test_real_iterations_are_timed(tiny):
+    graph, _ = tiny
+    program = composer.compile(graph)
+    pace = time_iterations(program, Batches(program), total=8)
+    assert pace.timed >= 2 and 0 < pace.iteration < 10
+    assert torch.isfinite(next(iter(program.networks["G"].parameters()))).all()
+
+
+def test_a_wrong_pair_is_named(tmp_path, capsys):
+    graph, data = make_tiny(tmp_path / "method")
+    make_pictures(tmp_path / "method" / "a", "tall", 1, height=400, width=3)
+    assert main(["check", graph, "--data", *data]) == 0
+    assert "3 to 14 wide, 12 to 400 high" in capsys.readouterr().out
+    assert os.listdir(tmp_path) == ["method"]
