@@ -3,6 +3,8 @@
 program = composer.compile("graphs/METHOD.yaml", preset="demo")
 program.step(batch)
 program.translate(images, "a2b")
+
+program = composer.load("runs/METHOD")  # a trained one
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from composer.block import Range, block
 from composer.errors import ComposeError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from composer.program import Program
     from composer.shapes import Shaped
 
 __version__ = "0.1.0"
-__all__ = ["ComposeError", "Range", "__version__", "block", "check", "compile"]
+__all__ = ["ComposeError", "Range", "__version__", "block", "check", "compile", "load"]
 
 
 def check(
@@ -54,3 +58,17 @@ def compile(
 
     shaped = check(graph, preset=preset, variants=variants, settings=settings, text=text)
     return Program(shaped, device=device, dtype=dtype or torch.float32, seed=seed, optimise=optimise)
+
+
+def load(run: str | Path, *, checkpoint: str = "latest", device: Any = "cpu") -> Program:
+    """The program of a run with the weights, averages and state of a checkpoint: `latest`, `best` or a number.
+
+    Raises `ComposeError` when the folder holds no run, or no such checkpoint that is whole.
+    """
+    from pathlib import Path
+
+    from composer.run_folder import open_existing
+    from composer.translate_files import load_program
+
+    program: Program = load_program(open_existing(Path(run)), device, checkpoint)[0]
+    return program
