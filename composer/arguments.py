@@ -91,6 +91,12 @@ CHANGES = (
         help="change one setting, e.g. params.width=32; may be repeated",
     ),
 )
+SPLIT = option(
+    "--split",
+    metavar="N",
+    help="hold out this share (0.1) or number (20) of rows for the samples, where the data has no test part",
+)
+DIRECTION = option("--direction", metavar="a2b|b2a", help="b2a swaps the two pictures of a layout")
 DATA = (
     option(
         "--data",
@@ -101,12 +107,8 @@ DATA = (
         "stand a pattern 'a=photos/**/*.png', a list a=list.txt, a table y=labels.csv; or my_data.py:NAME; "
         "without it: built-in demo data and the preset demo",
     ),
-    option(
-        "--split",
-        metavar="N",
-        help="hold out this share (0.1) or number (20) of rows for the samples, where the data has no test part",
-    ),
-    option("--direction", metavar="a2b|b2a", help="b2a swaps the two pictures of a layout"),
+    SPLIT,
+    DIRECTION,
 )
 LENGTHS = (
     option(
@@ -240,7 +242,8 @@ COMMANDS = {
                 metavar="DIR",
                 help="read all of these data once and say what they hold; given as for run",
             ),
-            DATA[1],
+            SPLIT,
+            DIRECTION,
             TEST_DATA,
             *CHANGES,
             SEED,
@@ -368,7 +371,7 @@ COMMANDS = {
                 metavar="DIR",
                 help="pictures to measure on, given as for a run (default: the test part of the run's data)",
             ),
-            option("--direction", metavar="a2b|b2a", help="b2a swaps the two pictures of a layout"),
+            DIRECTION,
             AS,
             option("--target", metavar="INPUT", help="the picture input it should look like, where that is not clear"),
             option(

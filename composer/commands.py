@@ -65,11 +65,11 @@ def check(given: argparse.Namespace) -> int:
         print(line)
     if problems:
         raise ComposeError(problems[0].fact, problems=tuple(dict.fromkeys(problems)))
-    if not any((given.data, given.direction, given.test_data, given.grid)):
+    if not any((given.data, given.direction, given.test_data, given.split, given.grid)):
         return 0
     from composer.look import Asked, check_data
 
-    asked = Asked(given.data, given.direction, given.test_data, given.seed)
+    asked = Asked(given.data, given.direction, given.test_data, given.seed, given.split)
     return check_data(graphs, asked, given.grid)
 
 

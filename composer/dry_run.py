@@ -59,7 +59,7 @@ def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = print)
     be_repeatable(device)
     shaped = read_graph(settings)
     graph, batch = shaped.graph, shaped.graph.training.batch
-    asked = look.Asked(settings.data, settings.direction, settings.test_data, settings.seed)
+    asked = look.Asked(settings.data, settings.direction, settings.test_data, settings.seed, settings.split)
     opened = look.open_parts(asked, graph)
     said(first_line(opened.words, graph.document.preset, device))
     look.look_at(opened, graph, said, grid or Path(f"{graph.name}-dry-run.png"), optional=grid is None)

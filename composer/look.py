@@ -12,6 +12,7 @@ from typing import IO
 from composer import preview
 from composer.data import Dataset, open_data
 from composer.data.demo import demo_dataset
+from composer.data.folders import wrong_ids
 from composer.data.survey import survey
 from composer.errors import ComposeError
 from composer.files import write_atomically
@@ -30,6 +31,7 @@ class Asked:
     direction: str | None = None
     test_data: Sequence[str] = ()
     seed: int = 0
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def open_parts(asked: Asked, graph: Graph) -> Opened:
     """Bind data to a graph without reading the files. Raises ComposeError for what does not fit."""
     direction = asked.direction or "a2b"
     if asked.data:
-        found = open_data(asked.data, graph.streams, direction=direction, seed=asked.seed, look=False)
+        found = open_data(
+            asked.data, graph.streams, direction=direction, seed=asked.seed, split=asked.split, look=False
+        )
     elif asked.direction:
         raise ComposeError("--direction swaps the pictures of --data, and there is none", remedy="give --data DIR")
     else:
@@ -66,7 +70,7 @@ def check_data(graphs: Sequence[Graph], asked: Asked, grid: Path | None) -> int:
     Returns 0 or raises ComposeError.
     """
     if not asked.data:
-        given = {"--direction": asked.direction, "--test-data": asked.test_data, "--grid": grid}
+        given = {"--direction": asked.direction, "--test-data": asked.test_data, "--split": asked.split, "--grid": grid}
         alone = next(name for name, value in given.items() if value)
         raise ComposeError(f"{alone} is about data, and none is named", remedy="add --data DIR")
     if grid is not None:
@@ -95,6 +99,9 @@ def look_at(opened: Opened, graph: Graph, said: Said, grid: Path | None, optiona
             said(line)
     for note in opened.dataset.notes:
         said(f"note: {note}")
+    problems = wrong_ids(graph.streams, *(part.sources for part in opened.parts.values()))
+    if problems:
+        raise ComposeError.together(problems)
     batch = graph.training.batch
     rows = preview.first_rows(opened.dataset, batch)
     said(f"a batch of {batch} as training gets it, resized, cropped and mirrored:")

@@ -174,7 +174,7 @@ def test_an_earlier_checkpoint_can_be_measured(run) -> None:
         (["--as", "a2c"], "no translation 'a2c'"),
         (["--target", "c"], "no picture input 'c'"),
         (["--checkpoint", "best"], "no best checkpoint: nothing was validated"),
-        (["--checkpoint", "3"], "'3'"),
+        (["--checkpoint", "3"], "no checkpoint of iteration 3"),
         (["--data", "nowhere"], "there is no folder 'nowhere'"),
     ],
 )

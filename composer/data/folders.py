@@ -155,13 +155,19 @@ def _examine(streams: Sequence[Stream], *parts: Mapping[str, Source]) -> None:
     """Look at every file and raise one ComposeError for all that is wrong with them."""
     read = [source for part in parts for source in with_options(part, streams).values()]
     files = [source for source in read if isinstance(source, FileSource)]
-    problems = examine(files)
-    maps = [
-        (column, source.columns[column.name].paths)
-        for column in fields_of(streams, "label_map", "ids")
-        for source in files
-        if column.name in source.columns
-    ]
-    problems += scan_maps(maps)
+    problems = [*examine(files), *wrong_ids(streams, *parts)]
     if problems:
         raise ComposeError.together(problems)
+
+
+def wrong_ids(streams: Sequence[Stream], *parts: Mapping[str, Source]) -> list[Problem]:
+    """What is wrong with the label maps and maps of things of these sources: ids that are no class."""
+    files = [source for part in parts for source in part.values() if isinstance(source, FileSource)]
+    return scan_maps(
+        [
+            (column, source.columns[column.name].paths)
+            for column in fields_of(streams, "label_map", "ids")
+            for source in files
+            if column.name in source.columns
+        ]
+    )
