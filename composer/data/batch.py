@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import copy
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from composer.data import dice
 from composer.data.files import FileSource
+from composer.data.keeping import Keeper, OwnKeeper
 from composer.data.order import Order
 from composer.data.prepare import Recipe, finished, resized
 from composer.data.source import Array, Source
@@ -26,11 +27,13 @@ class BatchMaker:
         self.order = order
         self.train = train
         self.cache_bytes = cache_bytes
-        self._kept: dict[tuple[str, int], dict[str, Array]] = {}
-        self._kept_bytes = 0
+        self.keeper: Keeper = OwnKeeper(cache_bytes)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}, "_kept_bytes": 0}
+    def with_keeper(self, keeper: Keeper) -> BatchMaker:
+        """The same, with resized rows kept by another one."""
+        made = copy.copy(self)
+        made.keeper = keeper
+        return made
 
     def make(self, number: int) -> dict[str, Array]:
         """Batch `number` of the run, from 0: fields by name, images float32 [b, c, h, w], labels int64 [b]."""
@@ -48,7 +51,7 @@ class BatchMaker:
                     raise ComposeError(
                         f"{self._place(recipe.stream, index)}: {error.fact}", remedy=error.remedy
                     ) from None
-            batch.update({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+            batch.update({name: together([row[name] for row in rows]) for name in rows[0]})
         return batch
 
     def _place(self, stream: str, index: int) -> str:
@@ -57,12 +60,13 @@ class BatchMaker:
 
     def _resized(self, recipe: Recipe, index: int) -> dict[str, Array]:
         key = recipe.stream, index
-        row = self._kept.get(key)
+        row = self.keeper.get(key)
         if row is None:
             row = resized(self.sources[recipe.stream].row(index), recipe, train=self.train)
-            size = sum(values.nbytes for values in row.values())
-            if self._kept_bytes + size <= self.cache_bytes:
-                # A view into a larger picture would keep all of it alive.
-                self._kept[key] = row = {name: np.array(values, order="C") for name, values in row.items()}
-                self._kept_bytes += size
+            row = self.keeper.put(key, row)
         return row
+
+
+def together(rows: Sequence[Array]) -> Array:
+    """Rows as one array [b, ...]; a single one is not copied."""
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)
