@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from composer import look
+from composer.data.keeping import OwnKeeper
 from composer.display import duration
 from composer.estimate import MOST_SETS, Memory, Unknown, empty_batch, estimate, with_batch
 from composer.machine import free_disk, free_memory, size
@@ -142,10 +143,11 @@ def _too_much(needed: int, free: int) -> str:
 
 def _loading(opened: look.Opened, batch: int, workers: int) -> str:
     """What loading data takes of the main memory."""
-    maker = opened.dataset.maker(batch, cache_bytes=CACHE)
+    keeper = OwnKeeper(CACHE)
+    maker = opened.dataset.maker(batch).with_keeper(keeper)
     ahead = sum(values.nbytes for values in maker.make(0).values()) * PREFETCH * workers
     rows = max(opened.dataset.rows().values())
-    kept = min(CACHE, maker.kept_bytes * -(-rows // batch) * max(1, workers))
+    kept = min(CACHE, keeper.bytes * -(-rows // batch))
     own = f"{workers} process{'' if workers == 1 else 'es'} of about {size(WORKER)}, " if workers else ""
     batches = f", batches ahead {size(ahead)}" if workers else ""
     return f"loading data: {own}resized pictures kept up to {size(kept)}{batches}"

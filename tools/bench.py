@@ -1,4 +1,4 @@
-"""Measurements of speed: `python tools/bench.py overhead|start|memory|estimate`. Never part of a timed test.
+"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate`. Never part of a timed test.
 
 Ratios are paired: the two sides take turns, so that a noisy machine hits both alike; the A/A ratio (a side against
 itself) says how much noise is left.
@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+import bench_data
 import bench_estimate
+import bench_data
 import hand_loops
 import torch
 from torch import Tensor
@@ -146,9 +148,14 @@ def memory(arguments: argparse.Namespace) -> list[dict[str, object]]:
     return rows
 
 
+def data(arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """How fast data comes, and the share of a run that is computing."""
+    return bench_data.data(arguments, list(twins()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["overhead", "start", "memory", "estimate"])
+    parser.add_argument("what", choices=["overhead", "start", "memory", "data", "estimate"])
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cpu")
@@ -158,9 +165,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    rows = {"overhead": overhead, "start": start, "memory": memory, "estimate": bench_estimate.estimate}[
-        arguments.what
-    ](arguments)
+    measures = {"overhead": overhead, "start": start, "memory": memory, "data": data}
+    rows = {**measures, "estimate": bench_estimate.estimate}[arguments.what](arguments)
+    rows = {"overhead": overhead, "start": start, "memory": memory, "data": data}[arguments.what](arguments)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)
