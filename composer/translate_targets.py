@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from composer.data.decode import probe
-from composer.data.files import list_images
+from composer.data.files import list_images, unreadable, why_unreadable
 from composer.data.pictures import suffix_for
-from composer.data.reading import Reading, Unreadable, shown
+from composer.data.reading import Reading, shown
 from composer.errors import ComposeError, Problem
 from composer.fields import Field, fields_of
 
@@ -66,15 +66,14 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 def choose_targets(pictures: Sequence[Given], out: Path, form: Form, force: bool) -> list[Path]:
     """A file in `out` for each picture, in a format that holds what it has; raises every problem at once."""
-    problems = []
+    use = form.channels, form.reading, 1
+    reasons = [why_unreadable(str(picture.path), [use], whole=False) for picture in pictures]
+    broken = [(str(picture.path), why) for picture, why in zip(pictures, reasons, strict=True) if why]
+    problems = list(unreadable(broken, len(pictures)).problems) if broken else []
     targets = []
     first: dict[str, Path] = {}
-    for picture in pictures:
-        try:
-            suffix = suffix_for(probe(picture.path, form.channels, form.reading), form.made)
-        except Unreadable as error:
-            problems.append(Problem(f"cannot read '{shown(picture.path)}' ({error})", remedy="leave it out"))
-            suffix = ".png"
+    for picture, why in zip(pictures, reasons, strict=True):
+        suffix = ".png" if why else suffix_for(probe(picture.path, form.channels, form.reading), form.made)
         target = out / picture.name.with_name(picture.name.name + suffix)
         targets.append(target)
         # Some file systems hold Cat.png and cat.png to be one file.

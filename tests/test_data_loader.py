@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from composer.data import bind, dice, open_data
+from composer.data.keeping import SharedKeeper
 from composer.data.order import make_order
 from composer.errors import ComposeError
 
@@ -288,3 +291,68 @@ def test_ctrl_c_is_quiet(program: tuple[subprocess.Popen[str], list[int]]) -> No
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (130, "")
     assert wait_for_end(workers)
+
+
+# -- rows that are kept ---------------------------------------------------------------------------------------------
+
+
+class Counting(Noise):
+    """Rows that leave a mark on the disk each time one is made."""
+
+    def __init__(self, folder: Path, rows: int, name: str, channels: int) -> None:
+        super().__init__(rows, name, channels)
+        self.folder = folder
+
+    def row(self, index: int) -> dict[str, Any]:
+        with open(self.folder / str(index), "ab") as file:
+            file.write(b".")
+        return super().row(index)
+
+
+@pytest.mark.parametrize(("workers", "room"), [(0, 10**6), (0, 0), (2, 10**6)])
+def test_a_row_is_made_once_whichever_process_needs_it(tmp_path: Path, workers: int, room: int) -> None:
+    """Where there is room. Two processes may make a row at the same moment; never again after that."""
+    data = bind(STREAMS[1:], {"domain[b]": Counting(tmp_path, 8, "x[b]", 1)}, seed=3)
+    alone = data.loader(2)
+    wanted = [alone.batch(number) for number in range(24)]
+    made_before = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert set(made_before.values()) == {1}
+    with data.loader(2, workers=workers, cache_bytes=room) as loader:
+        for got, expected in zip(loader.batches(), wanted, strict=False):
+            assert_same(got, expected)
+    times = [path.stat().st_size - 1 for path in tmp_path.iterdir()]
+    if room == 10**6:
+        assert max(times) <= max(1, workers)
+    if room == 0:
+        assert sum(times) == 48  # every row of every batch
+
+
+def test_what_is_kept_is_what_was_made() -> None:
+    shared = SharedKeeper.make({"a": 3, "b": 2}, 100_000)
+    assert shared is not None
+    first, second = shared.part(0, 2), shared.part(1, 2)
+    try:
+        row = {"x": np.arange(24, dtype=np.uint8).reshape(2, 4, 3)[:, ::-1], "y": np.asarray(7)}
+        assert first.get(("b", 1)) is None
+        first.put(("b", 1), row)
+        again = pickle.loads(pickle.dumps(second)).get(("b", 1))
+        assert again is not None and again["y"].shape == () and np.array_equal(again["x"], row["x"])
+        assert all(second.get(key) is None for key in (("a", 0), ("a", 2), ("b", 0)))
+        large = {"x": np.zeros(40_000, np.uint8)}
+        first.put(("a", 0), large)
+        first.put(("a", 1), large)  # no room left in this part
+        assert first.get(("a", 0)) is not None and first.get(("a", 1)) is None
+        second.put(("a", 1), large)
+        assert first.get(("a", 1)) is not None
+    finally:
+        shared.close()
+
+
+def test_where_memory_cannot_be_shared_each_process_keeps_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SharedKeeper, "make", lambda rows, most: None)
+    data = bind(STREAMS[1:], {"domain[b]": Counting(tmp_path, 4, "x[b]", 1)}, seed=3)
+    with data.loader(2, workers=1) as loader:
+        for number, got in zip(range(8), loader.batches(), strict=False):
+            assert_same(got, data.loader(2).batch(number))

@@ -1,4 +1,4 @@
-"""Measurements of speed: `python tools/bench.py overhead|start|memory`. Never part of a timed test.
+"""Measurements of speed: `python tools/bench.py overhead|start|memory|data`. Never part of a timed test.
 
 Ratios are paired: the two sides take turns, so that a noisy machine hits both alike; the A/A ratio (a side against
 itself) says how much noise is left.
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+import bench_data
 import hand_loops
 import torch
 from torch import Tensor
@@ -145,9 +146,14 @@ def memory(arguments: argparse.Namespace) -> list[dict[str, object]]:
     return rows
 
 
+def data(arguments: argparse.Namespace) -> list[dict[str, object]]:
+    """How fast data comes, and the share of a run that is computing."""
+    return bench_data.data(arguments, list(twins()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["overhead", "start", "memory"])
+    parser.add_argument("what", choices=["overhead", "start", "memory", "data"])
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cpu")
@@ -157,7 +163,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    rows = {"overhead": overhead, "start": start, "memory": memory}[arguments.what](arguments)
+    rows = {"overhead": overhead, "start": start, "memory": memory, "data": data}[arguments.what](arguments)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)

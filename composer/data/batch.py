@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from composer.data import dice
+from composer.data.keeping import Keeper, OwnKeeper
 from composer.data.order import Order
 from composer.data.prepare import Another, Recipe, finished, resized
 from composer.data.source import Array, Source, labels_of, place_of
@@ -28,11 +29,13 @@ class BatchMaker:
         self.train = train
         self.cache_bytes = cache_bytes
         self._labels: dict[tuple[str, str], npt.NDArray[np.int64]] = {}  # by stream and label, where asked for
-        self._kept: dict[tuple[str, int], dict[str, Array]] = {}
-        self._kept_bytes = 0
+        self.keeper: Keeper = OwnKeeper(cache_bytes)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_labels": {}, "_kept": {}, "_kept_bytes": 0}
+    def with_keeper(self, keeper: Keeper) -> BatchMaker:
+        """The same, with resized rows kept by another one."""
+        made = copy.copy(self)
+        made.keeper = keeper
+        return made
 
     def make(self, number: int) -> dict[str, Array]:
         """Batch `number` of the run, from 0: fields by name, images float32 [b, c, h, w], labels int64 [b]."""
@@ -47,7 +50,7 @@ class BatchMaker:
                     draws = self._draws(recipe.stream, epoch, item, other.picture.name)
                     row[other.picture.name] = self._another(recipe, other, partner, draws)
                 rows.append(row)
-            batch.update({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+            batch.update({name: together([row[name] for row in rows]) for name in rows[0]})
         return batch
 
     def _draws(self, stream: str, epoch: int, item: int, *more: str) -> list[float] | None:
@@ -87,12 +90,13 @@ class BatchMaker:
 
     def _resized(self, recipe: Recipe, index: int) -> dict[str, Array]:
         key = recipe.stream, index
-        row = self._kept.get(key)
+        row = self.keeper.get(key)
         if row is None:
             row = resized(self.sources[recipe.stream].row(index), recipe, train=self.train)
-            size = sum(values.nbytes for values in row.values())
-            if self._kept_bytes + size <= self.cache_bytes:
-                # A view into a larger picture would keep all of it alive.
-                self._kept[key] = row = {name: np.array(values, order="C") for name, values in row.items()}
-                self._kept_bytes += size
+            row = self.keeper.put(key, row)
         return row
+
+
+def together(rows: Sequence[Array]) -> Array:
+    """Rows as one array [b, ...]; a single one is not copied."""
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)

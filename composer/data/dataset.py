@@ -64,12 +64,12 @@ class Dataset:
 
         `epoch` is the stream that sets its length: `longest`, `shortest` or a name. With `train=False` rows come in
         order, whole and never mirrored. `prefetch` batches a worker are made ahead. Resized pictures are kept in
-        memory up to `cache_bytes`, shared out among the workers.
+        memory up to `cache_bytes`, once for all workers.
         """
         from composer.data.loader import Loader  # torch is needed for training only, not by the worker processes
 
         return Loader(
-            self.maker(batch, epoch=epoch, train=train, cache_bytes=cache_bytes // max(1, workers)),
+            self.maker(batch, epoch=epoch, train=train, cache_bytes=cache_bytes),
             workers=workers,
             prefetch=prefetch,
         )

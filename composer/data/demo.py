@@ -136,6 +136,9 @@ def demo_styles(streams: Sequence[Stream]) -> dict[str, str]:
             elif column.kind != "image":
                 fact = f"the demo data has no {column.kind} for '{column.name}'"
                 problems.append(Problem(fact, column.place, _OWN_DATA))
+            elif column.args[0] > 4:
+                fact = f"the demo data has up to 4 channels, and '{column.name}' has {column.args[0]}"
+                problems.append(Problem(fact, column.place, _OWN_DATA))
             elif not labelled:
                 domain = short_name(column.name)
                 if domain not in domains and len(domains) == len(styles):

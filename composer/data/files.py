@@ -76,7 +76,9 @@ def _names(folder: Path, *, folders: bool) -> list[str]:
 
 
 def _closed(folder: Path, error: OSError) -> ComposeError:
-    return ComposeError(f"cannot look into '{shown(folder)}': {error.strerror}")
+    return ComposeError(
+        f"cannot look into '{shown(folder)}': {error.strerror}", remedy="open it to you or move it away"
+    )
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
@@ -123,7 +125,7 @@ class FileSource:
                 try:
                     opened[key] = decode(*key)[0] if column.channels else read_ids(key[0])
                 except Unreadable as error:
-                    raise _unreadable([(key[0], str(error))], 1) from None
+                    raise unreadable([(key[0], str(error))], 1) from None
             row[name] = _strip(opened[key], column, key[0]) if column.channels else opened[key]
         row.update({name: np.asarray(values[index], dtype=np.int64) for name, values in self.labels.items()})
         row.update({name: values[index] for name, values in self.values.items()})
@@ -171,7 +173,7 @@ class FileSource:
 def _strip(pixels: Array, column: Column, path: str) -> Array:
     width = pixels.shape[1] // column.parts
     if width == 0:
-        raise _unreadable([(path, _too_narrow(column.parts))], 1)
+        raise unreadable([(path, _too_narrow(column.parts))], 1)
     return pixels[:, column.part * width : (column.part + 1) * width]
 
 
@@ -210,13 +212,13 @@ def examine(sources: Iterable[FileSource]) -> list[Problem]:
     if not whole and len(paths) > PROBE_AT_MOST:
         paths = paths[:: -(-len(paths) // PROBE_AT_MOST)]
     with quiet(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        reasons = pool.map(lambda path: _reason(path, uses[path], whole=whole), paths)
+        reasons = pool.map(lambda path: why_unreadable(path, uses[path], whole=whole), paths)
         broken = [(path, reason) for path, reason in zip(paths, reasons, strict=True) if reason]
-    return list(_unreadable(broken, len(paths)).problems) if broken else []
+    return list(unreadable(broken, len(paths)).problems) if broken else []
 
 
-def _reason(path: str, uses: Iterable[Use], *, whole: bool) -> str:
-    """Why a file cannot be used, or an empty text."""
+def why_unreadable(path: str, uses: Iterable[Use], *, whole: bool) -> str:
+    """Why a file cannot be used, or an empty text. Without `whole` only its two ends are read."""
     try:
         for channels, reading, parts in uses:
             # A file whose end is missing may still be one that its reader takes.
@@ -229,7 +231,8 @@ def _reason(path: str, uses: Iterable[Use], *, whole: bool) -> str:
     return ""
 
 
-def _unreadable(broken: Sequence[tuple[str, str]], total: int) -> ComposeError:
+def unreadable(broken: Sequence[tuple[str, str]], total: int) -> ComposeError:
+    """One message for files with their reasons, of how many in all."""
     names = listed((f"'{path}' ({reason})" for path, reason in broken), 10)
     fact = f"{len(broken)} of {total} picture files cannot be read: {names}" if total > 1 else f"cannot read {names}"
     return ComposeError(fact, remedy="replace or delete " + ("them" if len(broken) > 1 else "it"))

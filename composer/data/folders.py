@@ -31,11 +31,13 @@ def open_data(
     direction: str = "a2b",
     seed: int = 0,
     split: str | None = None,
+    look: bool = True,
 ) -> Dataset:
     """The data that a user named: one folder in a known layout, `a=DIR b=DIR` by the names of the inputs, or Python.
 
     `direction="b2a"` swaps the two pictures of a layout: its folders A and B, or the left and right halves. `split`
-    holds out a share (`0.1`) or number (`20`) of rows where there is no test part. All files are looked at first.
+    holds out a share (`0.1`) or number (`20`) of rows where there is no test part. All files are looked at first,
+    unless `look` is False because the caller will read all of them.
     Raises ComposeError: unknown layout, missing folders, no pairs, unreadable files, ids that are no class.
     """
     check_streams(streams)
@@ -45,7 +47,8 @@ def open_data(
     share = read_share(split) if split is not None else None
     items = read_spec(spec)
     sources, held_out, notes = _sources(items, streams, swapped=swapped)
-    _examine(streams, sources, held_out)
+    if look:
+        _examine(streams, sources, held_out)
     if share is not None:
         if held_out:
             raise ComposeError(

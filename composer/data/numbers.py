@@ -60,7 +60,8 @@ def of_bytes(picture: Image.Image, channels: int, reading: Reading) -> npt.NDArr
             picture = Image.alpha_composite(ground, picture).convert("RGB")
     elif picture.mode == "LAB":
         picture = _from_lab(picture)
-    pixels = np.array(picture.convert(MODES[channels]), dtype=np.uint8)
+    mode = MODES[channels]
+    pixels: npt.NDArray[np.uint8] = np.asarray(picture if picture.mode == mode else picture.convert(mode))
     return pixels.reshape(*pixels.shape[:2], channels)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from composer.data import arrays, deep_png, tiff
+from composer.data import arrays, deep_png, tiff_writing
 from composer.data.decode import decode
 from composer.data.numbers import MODES
 from composer.data.prepare import resize, to_numbers
@@ -96,7 +96,7 @@ def write_image(path: PathLike, picture: torch.Tensor, like: ImageInfo | None = 
             if name == "NPY":
                 arrays.write(file, values, like.axes if like is not None else "hwc")
             elif name == "TIFF" and (values.dtype != np.uint8 or values.shape[2] > 4):
-                file.write(tiff.written(values))
+                file.write(tiff_writing.written(values))
             elif values.dtype == np.uint16 and values.shape[2] > 1:
                 file.write(deep_png.written(values))
             else:

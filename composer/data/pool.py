@@ -23,6 +23,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from composer.data.batch import BatchMaker
+from composer.data.keeping import OwnKeeper, SharedKeeper
 from composer.data.source import Array
 from composer.data.worker import HEAD, REQUEST
 from composer.errors import ComposeError, Problem
@@ -42,19 +43,20 @@ class WorkerPool:
         self._next = start
         self._asked = start
         self._ahead = workers * prefetch
-        task = pickle.dumps(maker)
-        self._processes = [_start_worker() for _ in range(workers)]
+        shared = SharedKeeper.make(maker.order.rows, maker.cache_bytes)
+        self._processes = [_start_worker(shared) for _ in range(workers)]
         self._answers: list[queue.SimpleQueue[Answer]] = [queue.SimpleQueue() for _ in range(workers)]
         threads = [
             threading.Thread(target=_receive, args=(process, answers), daemon=True)
             for process, answers in zip(self._processes, self._answers, strict=True)
         ]
         # Also runs when the program ends without closing the pool.
-        self._stop = weakref.finalize(self, _stop, self._processes, threads)
-        for process, thread in zip(self._processes, threads, strict=True):
+        self._stop = weakref.finalize(self, _stop, self._processes, threads, shared)
+        for number, (process, thread) in enumerate(zip(self._processes, threads, strict=True)):
             thread.start()
+            keeper = shared.part(number, workers) if shared else OwnKeeper(maker.cache_bytes // workers)
             with contextlib.suppress(BrokenPipeError):  # the answer that never comes says it better
-                _pipe(process.stdin).write(task)
+                _pipe(process.stdin).write(pickle.dumps(maker.with_keeper(keeper)))
                 _pipe(process.stdin).flush()
 
     def next(self) -> dict[str, Array]:
@@ -83,7 +85,7 @@ class WorkerPool:
         return [process.pid for process in self._processes]
 
 
-def _start_worker() -> subprocess.Popen[bytes]:
+def _start_worker(shared: SharedKeeper | None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", _START, json.dumps(sys.path)]
     # A session of its own: Ctrl-C in the terminal reaches the parent alone, which decides when to stop.
     with _signals_held():
@@ -93,6 +95,7 @@ def _start_worker() -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             start_new_session=True,
             env={**os.environ, **_ONE_THREAD},
+            pass_fds=[shared.file] if shared else [],
         )
     with contextlib.suppress(ImportError, AttributeError, OSError):  # a larger pipe is faster, where there is one
         import fcntl
@@ -114,7 +117,9 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _stop(processes: Sequence[subprocess.Popen[bytes]], threads: Sequence[threading.Thread]) -> None:
+def _stop(
+    processes: Sequence[subprocess.Popen[bytes]], threads: Sequence[threading.Thread], shared: SharedKeeper | None
+) -> None:
     for process in processes:
         process.kill()
     for process, thread in zip(processes, threads, strict=True):
@@ -124,6 +129,8 @@ def _stop(processes: Sequence[subprocess.Popen[bytes]], threads: Sequence[thread
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(BrokenPipeError):  # a request that the worker did not live to read
                 _pipe(pipe).close()
+    if shared:
+        shared.close()
 
 
 def _receive(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[Answer]) -> None:

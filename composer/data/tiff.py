@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from composer.data.reading import Raster, Unreadable, check_size
 from composer.data.source import Array
+from composer.data.tiff_writing import DEFLATE, one_strip
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_PAGES = 4096
 _MOST_STRIPS = 2**22
 _TAGS = frozenset((256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 317, 322, 323, 324, 325, 338, 339))
 _FORMS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}  # types of numbers in a directory
-_DEFLATE = (8, 32946)
+_DEFLATE = (DEFLATE, 32946)
 _JPEG = (6, 7, 33003, 33005, 34712)
 _KINDS = {1: "u", 2: "i", 3: "f"}  # SampleFormat
 
@@ -220,7 +220,7 @@ def _unpacked(data: bytes, page: Page, size: int) -> bytes:
         data = zlib.decompressobj().decompress(data, size)
     elif page.compression != 1:
         columns = size // page.piece[0] if size % page.piece[0] == 0 else size
-        strip = _file(data, columns, size // columns, 1, np.dtype(np.uint8), page.compression)
+        strip = one_strip(data, columns, size // columns, 1, np.dtype(np.uint8), page.compression)
         with Image.open(io.BytesIO(strip)) as grey:
             data = grey.tobytes()
     if len(data) < size:
@@ -252,44 +252,3 @@ def upright(values: Array, turn: int) -> Array:
     down = -1 if turn in (3, 4, 7, 8) else 1
     across = -1 if turn in (2, 3, 6, 7) else 1
     return values[::down, ::across]
-
-
-def written(values: npt.NDArray[Any]) -> bytes:
-    """A TIFF file of numbers [h, w, c]; 1 and 2 channels are grey, 3 and 4 colours, 2 and 4 have an opacity."""
-    height, width, channels = values.shape
-    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    return _file(zlib.compress(little.tobytes(), 6), width, height, channels, values.dtype, _DEFLATE[0])
-
-
-def _file(strip: bytes, width: int, height: int, channels: int, kind: np.dtype[Any], compression: int) -> bytes:
-    """A TIFF file of one strip."""
-    colour = channels in (3, 4)
-    more = channels - (3 if colour else 1)
-    extra = ([2] if channels in (2, 4) else [0] * more)[:more]
-    format_ = {"u": 1, "i": 2, "f": 3}[kind.kind]
-    short, long = "H", "I"
-    entries: list[tuple[int, str, list[int]]] = [
-        (256, long, [width]),
-        (257, long, [height]),
-        (258, short, [8 * kind.itemsize] * channels),
-        (259, short, [compression]),
-        (262, short, [2 if colour else 1]),
-        (273, long, [0]),
-        (277, short, [channels]),
-        (278, long, [height]),
-        (279, long, [len(strip)]),
-        (284, short, [1]),
-        *([(338, short, extra)] if extra else []),
-        (339, short, [format_] * channels),
-    ]
-    start = 8 + 2 + 12 * len(entries) + 4
-    packed = {tag: struct.pack(f"<{len(values)}{letter}", *values) for tag, letter, values in entries}
-    long_ones = {tag: data for tag, data in packed.items() if len(data) > 4}
-    packed[273] = struct.pack("<I", start + sum(len(data) for data in long_ones.values()))
-    head, tail = struct.pack("<2sHIH", b"II", 42, 8, len(entries)), b""
-    for tag, letter, values in entries:
-        data = packed[tag]
-        if tag in long_ones:
-            data, tail = struct.pack("<I", start + len(tail)), tail + data
-        head += struct.pack("<HHI", tag, {short: 3, long: 4}[letter], len(values)) + data.ljust(4, b"\0")
-    return head + struct.pack("<I", 0) + tail + strip
