@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 
 import bench_data
 import bench_estimate
-import bench_data
 import hand_loops
 import torch
 from torch import Tensor

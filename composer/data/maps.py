@@ -103,8 +103,10 @@ def _seen(path: str) -> tuple[int, ...] | str:
         ids = read_ids(path)
     except Unreadable as error:
         return str(error)
-    if ids.dtype == np.uint8:
-        return tuple(np.flatnonzero(np.bincount(ids.ravel(), minlength=1)).tolist())
+    if ids.dtype in (np.uint8, np.uint16):  # without sorting millions of pixels
+        there = np.zeros(np.iinfo(ids.dtype).max + 1, np.bool_)
+        there[ids] = True
+        return tuple(np.flatnonzero(there).tolist())
     return tuple(np.unique(ids).tolist())
 
 

@@ -241,7 +241,7 @@ def _unlike(lead: Picture | Map, picture: Picture | Map, row: Mapping[str, Array
 
 
 def _label(row: Mapping[str, Array], name: str, classes: int, stream: str) -> Array:
-    value = np.asarray(row[name], dtype=np.int64)
+    value = np.array(row[name], dtype=np.int64)
     if not 0 <= int(value) < classes:
         fact = f"a row of '{stream}' has {name} = {int(value)}, and {name} is label({classes})"
         raise ComposeError(fact, remedy=f"labels go from 0 to {classes - 1}")
@@ -249,7 +249,7 @@ def _label(row: Mapping[str, Array], name: str, classes: int, stream: str) -> Ar
 
 
 def _vector(row: Mapping[str, Array], name: str, count: int, stream: str) -> npt.NDArray[np.float32]:
-    value = np.asarray(row[name], dtype=np.float32)
+    value = np.array(row[name], dtype=np.float32)
     if value.shape != (count,):
         raise ComposeError(f"a row of '{stream}' has {value.size} numbers for {name}, which takes {count}")
     return value
