@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -193,6 +194,35 @@ def test_the_command_that_continues_is_said_and_continues(tiny, tmp_path, monkey
     assert again[:2] == ["composer", "run"]
     assert main([word for word in again[1:] if word not in ("--stop-after", "0.1s")]) == 0
     assert checkpoint.latest(tmp_path / "out/checkpoints").iteration == 8
+
+
+STUBS = {
+    "composer": "trap 'exit 138' USR1; echo >> said; until [ -e done ]; do read -t 0.02 < <(:); done; exit $(< done)",
+    "scontrol": 'echo "$@" >> said',
+}
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "again"), [(None, 138, True), ("75", 75, True), ("0", 0, False), ("3", 3, False)]
+)
+def test_the_cluster_script_of_the_docs(tmp_path, ends, status, again):
+    """SLURM sends its signal to the script alone; it passes it on, waits for the checkpoint and asks to run again."""
+    (script,) = re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs/runs.md").read_text(encoding="utf-8"), re.S | re.M)
+    for name, text in STUBS.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "script").write_text(script)
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_ID": "42"}
+    process = subprocess.Popen(["bash", "script"], cwd=tmp_path, env=environment)
+    until = time.monotonic() + 30
+    while not (tmp_path / "said").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    if ends is None:
+        process.send_signal(signal.SIGUSR1)
+    else:
+        (tmp_path / "done").write_text(ends)
+    assert process.wait(30) == status
+    assert ("requeue 42" in (tmp_path / "said").read_text()) is again
 
 
 # -- one process a run -------------------------------------------------------------------------------------------
