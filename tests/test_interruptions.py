@@ -332,11 +332,15 @@ def test_several_processes_are_refused(tiny, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("phase", "network", "words_of_it"),
     [
-        ("translate", "G", "iteration 3 left nan in the weights of 'G' (phase translate), though every term is finite"),
+        (
+            "translate",
+            "G",
+            "iteration 3 left weights of norm nan in 'G' (phase translate), though every term is finite",
+        ),
         (
             "judge",
             "D",
-            "/fool' of phase 'translate' is nan at iteration 3, after the step of phase 'judge' left nan in",
+            "/fool' of phase 'translate' is nan at iteration 3, after phase 'judge' left weights of norm nan",
         ),
     ],
 )
@@ -359,13 +363,13 @@ def test_a_gradient_that_is_not_finite(tiny, tmp_path, monkeypatch, capsys, phas
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_the_largest_weight_shows_every_kind(bad):
+def test_the_norm_of_weights_shows_every_kind(bad):
     network = torch.nn.Linear(3, 2)
-    assert finite.largest_weights({"G": network})["G"] == max(p.abs().max() for p in network.parameters())
+    weights = finite.Weights({"G": network, "frozen": torch.nn.Linear(2, 2).requires_grad_(False)})
+    whole = torch.cat([p.detach().flatten() for p in network.parameters()])
+    assert weights.norms() == {"G": pytest.approx(float(whole.norm()))}
     network.bias.data[1] = bad
-    assert not torch.isfinite(finite.largest_weights({"G": network})["G"])
-    network.requires_grad_(False)
-    assert finite.largest_weights({"G": network}) == {}
+    assert not torch.isfinite(weights.norms()["G"])
 
 
 @pytest.mark.parametrize(
