@@ -288,14 +288,16 @@ def marked(mark: str) -> list[int]:
 
 def check(quiet: Path, out: Path, iterations: int) -> list[str]:
     """What is wrong with a finished run, in words."""
-    problems = [f"{one.what}: {', '.join(one.different[:5])} differ" for one in compare(quiet, out) if one.different]
     try:
+        problems = [
+            f"{one.what}: {', '.join(one.different[:5])} differ" for one in compare(quiet, out) if one.different
+        ]
         numbers = [json.loads(line)["iteration"] for line in (out / "log.jsonl").read_text().split("\n")[:-1]]
-    except (ValueError, KeyError, TypeError) as error:
-        return [*problems, f"log.jsonl cannot be read: {error}"]
+        points = sorted(step for path in (out / "events").iterdir() for step in steps(path.read_bytes()))
+    except (ComposeError, OSError, ValueError, KeyError, TypeError) as error:
+        return [f"cannot be read: {error}"]
     if numbers != list(range(iterations)):
         problems.append(f"log.jsonl has the iterations {numbers}")
-    points = sorted(step for path in (out / "events").iterdir() for step in steps(path.read_bytes()))
     if points != list(range(0, iterations, EVENTS_EVERY)):
         problems.append(f"TensorBoard has the points {points}")
     known = {"graph.yaml", "plan.txt", "log.jsonl", "environment.json", "events", "samples", "checkpoints"}
