@@ -13,17 +13,22 @@ from composer.errors import Diverged
 _REMEDY = "lower the learning rate (optimizers) or clip gradients (clip_norm)"
 
 
-def largest_weights(networks: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
-    """The largest absolute weight of every network that is trained, a 0-d tensor; nan and infinity come through.
+class Weights:
+    """The weights of every network that is trained."""
 
-    It reads each weight once: far less than a training step, which reads and writes each several times.
-    """
-    found = {}
-    for name, module in networks.items():
-        weights = [p.detach() for p in module.parameters() if p.requires_grad and p.numel()]
-        if weights:
-            found[name] = torch.stack(torch._foreach_norm(weights, math.inf)).amax()
-    return found
+    def __init__(self, networks: Mapping[str, torch.nn.Module]) -> None:
+        self._trained: dict[str, list[torch.Tensor]] = {}
+        for name, module in networks.items():
+            if weights := [p for p in module.parameters() if p.requires_grad and p.numel()]:
+                self._trained[name] = list(weights)
+
+    @torch.no_grad()
+    def norms(self) -> dict[str, torch.Tensor]:
+        """The l2 norm of the weights of each network, a 0-d tensor; nan and infinity come through.
+
+        It reads each weight once: far less than a training step, which reads and writes each several times.
+        """
+        return {n: torch.linalg.vector_norm(torch.stack(torch._foreach_norm(w))) for n, w in self._trained.items()}
 
 
 class Guard:
@@ -39,18 +44,18 @@ class Guard:
         weights: Mapping[str, float],
         totals: Mapping[str, float],
         rates: Mapping[str, float],
-        largest: Mapping[str, float],
+        norms: Mapping[str, float],
     ) -> None:
         """Diverged at the first number that is infinite or nan, with what it is and where.
 
-        `losses` and `weights` are of terms, by `PHASE/TERM`, in the order they were computed in; `largest`: see
-        `largest_weights`, after the iteration.
+        `losses` and `weights` are of terms, by `PHASE/TERM`, in the order they were computed in; `norms`: see
+        `Weights`, after the iteration.
         """
         for name, loss in losses.items():
             phase = name.partition("/")[0].partition("#")[0]
             if not math.isfinite(loss):
                 fact = f"term '{name}' of phase '{phase}' is {loss} at iteration {iteration}"
-                raise Diverged(fact + self._cause(phase, largest), remedy=_REMEDY)
+                raise Diverged(fact + self._cause(phase, norms), remedy=_REMEDY)
             if not math.isfinite(weights[name]):
                 fact = f"the weight of term '{name}' of phase '{phase}' is {weights[name]} at iteration {iteration}"
                 raise Diverged(fact, remedy="look at its formula")
@@ -61,27 +66,24 @@ class Guard:
             if not math.isfinite(rate):
                 fact = f"the learning rate of optimizer '{group}' is {rate} at iteration {iteration}"
                 raise Diverged(fact, remedy="look at its law")
-        for name, value in largest.items():
+        for name, value in norms.items():
             if not math.isfinite(value):
                 by = ", ".join(phase for phase, updated in self._phases.items() if name in updated)
                 raise Diverged(
-                    f"iteration {iteration} left {value} in the weights of '{name}' (phase {by}), though every term is "
-                    "finite: a gradient was not, or the step was too large",
+                    f"iteration {iteration} left weights of norm {value} in '{name}' (phase {by}), "
+                    "though every term is finite: a gradient was not, or the step was too large",
                     remedy=_REMEDY,
                 )
 
-    def _cause(self, phase: str, largest: Mapping[str, float]) -> str:
+    def _cause(self, phase: str, norms: Mapping[str, float]) -> str:
         """A phase that ran before in this iteration, with finite terms, and spoiled the weights that `phase` met."""
         for before, updated in self._phases.items():
             if before == phase:
                 break
-            spoiled = [
-                n for n in updated if not math.isfinite(largest.get(n, 0)) and n not in self._phases.get(phase, ())
-            ]
+            own = self._phases.get(phase, ())
+            spoiled = [n for n in updated if n not in own and not math.isfinite(norms.get(n, 0))]
             if spoiled:
-                return (
-                    f", after the step of phase '{before}' left {largest[spoiled[0]]} in the weights of '{spoiled[0]}'"
-                )
+                return f", after phase '{before}' left weights of norm {norms[spoiled[0]]} in '{spoiled[0]}'"
         return ""
 
 

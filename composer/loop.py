@@ -17,7 +17,7 @@ import torch
 from composer import checkpoint
 from composer.display import Display, Pace, Progress
 from composer.events import Events
-from composer.finite import largest_weights, refuse_non_finite_state
+from composer.finite import Weights, refuse_non_finite_state
 from composer.interrupt import Interrupts
 from composer.log import Log
 from composer.recorder import Recorder
@@ -78,6 +78,7 @@ class Loop:
         self._make_report = make_report  # when there are new samples or a checkpoint
         self._saved = program.iteration if checkpoint.saved(folder.checkpoints) else -1
         self._pace = Pace()
+        self._weights = Weights(program.networks)
 
     def train(self) -> int:
         """Train to the end or until asked to stop; returns the exit status, 0 when all iterations are done, 75 when
@@ -129,7 +130,7 @@ class Loop:
         result = program.step(batches[0] if wanted == 1 else batches)
         self.batches += wanted
         seconds = time.perf_counter() - started
-        recorder.add(iteration, iteration // program.epoch_length, seconds, result, largest_weights(program.networks))
+        recorder.add(iteration, iteration // program.epoch_length, seconds, result, self._weights.norms())
         self._pace.mark(program.iteration, self.loader.waited)
         self._run_passes()
         self._sample()

@@ -52,7 +52,7 @@ class _Pending:
     totals: tuple[str, ...]
     rates: Mapping[str, float]
     networks: tuple[str, ...]
-    values: tuple[torch.Tensor, ...]  # of the terms, then of the totals, then the largest weights of the networks
+    values: tuple[torch.Tensor, ...]  # of the terms, then of the totals, then the norms of the networks' weights
 
 
 class Recorder:
@@ -76,19 +76,19 @@ class Recorder:
         epoch: int,
         seconds: float,
         result: StepResult,
-        largest: Mapping[str, torch.Tensor] | None = None,
+        norms: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        """Note the result of `iteration`, which took `seconds`; `largest` weight of each network after it.
+        """Note the result of `iteration`, which took `seconds`; `norms`: of the weights of each network after it.
 
         May raise Diverged.
         """
-        largest = largest or {}
+        norms = norms or {}
         losses = [term.loss.detach() for term in result.terms.values()]
         totals = {name: total.detach() for name, total in result.totals.items() if total is not None}
         weights = {name: float(term.weight) for name, term in result.terms.items()}
-        values = (*losses, *totals.values(), *largest.values())
+        values = (*losses, *totals.values(), *norms.values())
         rates = dict(result.rates)
-        names = tuple(totals), rates, tuple(largest)
+        names = tuple(totals), rates, tuple(norms)
         self._pending.append(_Pending(iteration, epoch, seconds, weights, *names, values))
         on_gpu = any(value.device.type != "cpu" for value in values)
         if not on_gpu or len(self._pending) >= GPU_FLUSH:
@@ -102,8 +102,8 @@ class Recorder:
         for one in pending:
             losses = {name: next(numbers) for name in one.weights}
             totals = {name: next(numbers) for name in one.totals}
-            largest = {name: next(numbers) for name in one.networks}
-            self._guard.check(one.iteration, losses, one.weights, totals, one.rates, largest)
+            norms = {name: next(numbers) for name in one.networks}
+            self._guard.check(one.iteration, losses, one.weights, totals, one.rates, norms)
             self._write(one, losses, totals)
 
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:

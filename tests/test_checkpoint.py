@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from composer import checkpoint
+from composer.errors import ComposeError
 from composer.files import explain, remove_leftovers, replacing, write_atomically
 
 TENSORS = {
@@ -154,3 +155,53 @@ def test_a_real_full_device_is_said_in_words(tmp_path):
     assert "--resume" in str(explain(caught.value))
     remove_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+# -- which one ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run with checkpoints of 10, 20 and 30 iterations, of which validation found that of 20 best."""
+    for iteration in (10, 20, 30):
+        checkpoint.save(tmp_path / "checkpoints", iteration, TENSORS, {})
+    (tmp_path / "best.json").write_text('{"iteration": 20, "metric": "l1", "value": 0.5}')
+    return tmp_path
+
+
+@pytest.mark.parametrize(("which", "iteration"), [("latest", 30), ("best", 20), ("10", 10), ("0010", 10)])
+def test_a_checkpoint_is_chosen(run, which, iteration):
+    assert checkpoint.chosen(run, which).iteration == iteration
+    assert checkpoint.chosen(run).iteration == 30
+
+
+def test_what_is_not_there_is_refused_with_what_is(run):
+    for which, words in (
+        ("15", r"has no checkpoint of iteration 15; there are: 10, 20, 30 \(best: 20\)"),
+        ("newest", "'newest' is no checkpoint; best, latest, or one of: 10, 20, 30"),
+        ("-1", "'-1' is no checkpoint"),
+    ):
+        with pytest.raises(ComposeError, match=words):
+            checkpoint.chosen(run, which)
+    _flip(run / "checkpoints/iteration-0000020.safetensors")
+    with pytest.raises(ComposeError, match=r"the checkpoint of iteration 20 in '.*' is damaged; there are: 10, 20, 30"):
+        checkpoint.chosen(run, "best")
+    (run / "best.json").write_text('{"iteration": 40}')
+    with pytest.raises(ComposeError, match="has no checkpoint of iteration 40"):
+        checkpoint.chosen(run, "best")
+    (run / "best.json").write_text("{")
+    with pytest.raises(ComposeError, match=r"best\.json' cannot be read"):
+        checkpoint.chosen(run, "best")
+    assert checkpoint.protected(run) == frozenset()
+    (run / "best.json").unlink()
+    with pytest.raises(ComposeError, match="has no best checkpoint: nothing was validated; there are: 10, 20, 30"):
+        checkpoint.chosen(run, "best")
+    with pytest.raises(ComposeError, match="has no whole checkpoint yet"):
+        checkpoint.chosen(run / "nowhere")
+
+
+def test_the_best_one_is_never_removed(run):
+    folder = run / "checkpoints"
+    for iteration in (40, 50, 60):
+        checkpoint.save(folder, iteration, TENSORS, {}, keep=2, protected=checkpoint.protected(run))
+    assert [c.iteration for c in checkpoint.saved(folder)] == [20, 50, 60]

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -195,6 +196,35 @@ def test_the_command_that_continues_is_said_and_continues(tiny, tmp_path, monkey
     assert checkpoint.latest(tmp_path / "out/checkpoints").iteration == 8
 
 
+STUBS = {
+    "composer": "trap 'exit 138' USR1; echo >> said; until [ -e done ]; do read -t 0.02 < <(:); done; exit $(< done)",
+    "scontrol": 'echo "$@" >> said',
+}
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "again"), [(None, 138, True), ("75", 75, True), ("0", 0, False), ("3", 3, False)]
+)
+def test_the_cluster_script_of_the_docs(tmp_path, ends, status, again):
+    """SLURM sends its signal to the script alone; it passes it on, waits for the checkpoint and asks to run again."""
+    (script,) = re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs/runs.md").read_text(encoding="utf-8"), re.S | re.M)
+    for name, text in STUBS.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "script").write_text(script)
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_ID": "42"}
+    process = subprocess.Popen(["bash", "script"], cwd=tmp_path, env=environment)
+    until = time.monotonic() + 30
+    while not (tmp_path / "said").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    if ends is None:
+        process.send_signal(signal.SIGUSR1)
+    else:
+        (tmp_path / "done").write_text(ends)
+    assert process.wait(30) == status
+    assert ("requeue 42" in (tmp_path / "said").read_text()) is again
+
+
 # -- one process a run -------------------------------------------------------------------------------------------
 
 
@@ -302,11 +332,15 @@ def test_several_processes_are_refused(tiny, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("phase", "network", "words_of_it"),
     [
-        ("translate", "G", "iteration 3 left nan in the weights of 'G' (phase translate), though every term is finite"),
+        (
+            "translate",
+            "G",
+            "iteration 3 left weights of norm nan in 'G' (phase translate), though every term is finite",
+        ),
         (
             "judge",
             "D",
-            "/fool' of phase 'translate' is nan at iteration 3, after the step of phase 'judge' left nan in",
+            "/fool' of phase 'translate' is nan at iteration 3, after phase 'judge' left weights of norm nan",
         ),
     ],
 )
@@ -329,13 +363,13 @@ def test_a_gradient_that_is_not_finite(tiny, tmp_path, monkeypatch, capsys, phas
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_the_largest_weight_shows_every_kind(bad):
+def test_the_norm_of_weights_shows_every_kind(bad):
     network = torch.nn.Linear(3, 2)
-    assert finite.largest_weights({"G": network})["G"] == max(p.abs().max() for p in network.parameters())
+    weights = finite.Weights({"G": network, "frozen": torch.nn.Linear(2, 2).requires_grad_(False)})
+    whole = torch.cat([p.detach().flatten() for p in network.parameters()])
+    assert weights.norms() == {"G": pytest.approx(float(whole.norm()))}
     network.bias.data[1] = bad
-    assert not torch.isfinite(finite.largest_weights({"G": network})["G"])
-    network.requires_grad_(False)
-    assert finite.largest_weights({"G": network}) == {}
+    assert not torch.isfinite(weights.norms()["G"])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tiny_run import ROOT, command, make_tiny, settings, start, state
 
 from composer import checkpoint, files, log
 from composer.cli import main
+from composer.interrupt import SIGNALS
 from composer.program import Program
 from composer.verify_resume import compare, same_bits, verify_resume
 
@@ -129,6 +130,9 @@ def test_sigterm_ends_a_process_with_143_and_its_workers(tiny, tmp_path):
         ]
     )
     _until(lambda: len(list(log.read(out / "log.jsonl"))) >= 3, process)
+    (worker,) = (int(one) for one in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+    for name in SIGNALS:  # a cluster sends them to every process of a job
+        os.kill(worker, getattr(signal, name))
     process.send_signal(signal.SIGTERM)
     said, errors = process.communicate(timeout=60)
     assert process.returncode == 143
@@ -137,6 +141,7 @@ def test_sigterm_ends_a_process_with_143_and_its_workers(tiny, tmp_path):
     done = checkpoint.latest(out / "checkpoints").iteration
     assert f"stopped at iteration {done}" in said
     assert len(list(log.read(out / "log.jsonl"))) == done
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def _start(words: list[str]) -> subprocess.Popen[str]:

@@ -334,7 +334,7 @@ def test_weights_that_are_not_finite_are_never_saved(tiny, tmp_path, monkeypatch
         return result
 
     monkeypatch.setattr(Program, "step", spoiling)
-    with pytest.raises(Diverged, match=r"iteration 3 left inf in the weights of 'G' \(phase translate\).*2 is kept"):
+    with pytest.raises(Diverged, match=r"iteration 3 left weights of norm inf in 'G' \(phase translate\).*2 is kept"):
         start(settings(graph, data, out=tmp_path / "out"))
     assert checkpoint.latest(tmp_path / "out/checkpoints").iteration == 2
 

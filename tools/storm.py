@@ -24,8 +24,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
 
 import composer
+import composer.run
+from composer.cli import main as run_command
 from composer.document import bundled_graphs
 from composer.errors import ComposeError
 from composer.recorder import EVENTS_EVERY
@@ -98,10 +101,63 @@ def make_pictures(folder: Path) -> None:
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
 
 
+class Forked:
+    """A start as a copy of this process, which has imported everything already: that is most of the time of a start.
+
+    It has what `subprocess.Popen` has and a round asks for. Only while this process has one thread.
+    """
+
+    def __init__(self, words: Sequence[str], own: Mapping[str, str], out: int, place: Path) -> None:
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid:
+            return
+        status = 1
+        try:
+            os.setsid()
+            os.chdir(place)
+            os.dup2(out, 1)
+            os.dup2(out, 2)
+            os.environ.update(own)
+            sys.argv = ["composer", *words]
+            status = run_command(words)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            status = 130  # before the command line could listen
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+        return self.returncode
+
+    def wait(self, timeout: float = 3600.0) -> int:
+        until = time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("composer", timeout)
+            time.sleep(0.002)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+Process = subprocess.Popen[bytes] | Forked
+
+
 class Storm:
     """Everything that is the same in all rounds."""
 
-    def __init__(self, folder: Path, graphs: Sequence[str], iterations: int, most: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, graphs: Sequence[str], iterations: int, most: int, seed: int, fork: bool = False
+    ) -> None:
+        self.fork = fork
         self.folder, self.graphs, self.iterations, self.most, self.seed = folder, graphs, iterations, most, seed
         self.data = folder / "pictures"
         make_pictures(self.data)
@@ -114,10 +170,12 @@ class Storm:
         options = [word for name, value in numbers.items() for word in (f"--{name}", str(value))]
         return [sys.executable, "-m", "composer", *own, *options, "--device", "cpu"]
 
-    def start(self, command: Sequence[str], mark: str, said: Path, temporary: Path) -> subprocess.Popen[bytes]:
+    def start(self, command: Sequence[str], mark: str, said: Path, temporary: Path) -> Process:
         paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         own = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "COMPOSER_STORM": mark, "TMPDIR": str(temporary)}
         with open(said, "ab") as out:
+            if self.fork:
+                return Forked(command[3:], own, out.fileno(), temporary)
             return subprocess.Popen(
                 command, env={**os.environ, **own}, stdout=out, stderr=out, start_new_session=True, cwd=temporary
             )
@@ -157,16 +215,14 @@ class Storm:
         found.seconds = time.monotonic() - before
         return found
 
-    def _disturb(
-        self, process: subprocess.Popen[bytes], mark: str, out: Path, chance: random.Random, found: Round
-    ) -> int:
+    def _disturb(self, process: Process, mark: str, out: Path, chance: random.Random, found: Round) -> int:
         """Let a start run for a while, then stop it in some way; gives its status. The last start is left in peace."""
         log = out / "log.jsonl"
         already = lines(log)
         if len(found.stops) >= self.most:
             return process.wait(PATIENCE)
         if chance.random() < 0.25:
-            _wait(process, chance.uniform(0, 5))  # mostly while it starts
+            _wait(process, chance.uniform(0, 1.5 if self.fork else 5))  # mostly while it starts
         else:
             wanted, until = already + chance.randint(0, 4), time.monotonic() + PATIENCE
             while lines(log) <= wanted and process.poll() is None and time.monotonic() < until:
@@ -182,7 +238,7 @@ class Storm:
             process.send_signal(number)
         elif target == "group":
             os.killpg(process.pid, number)
-        for one in marked(mark) if target == "all" else ():
+        for one in {process.pid, *marked(mark)} if target == "all" else ():
             try:
                 os.kill(one, number)
             except ProcessLookupError:
@@ -205,7 +261,7 @@ class Storm:
             os.kill(one, signal.SIGKILL)
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+def _wait(process: Process, seconds: float) -> None:
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -232,14 +288,16 @@ def marked(mark: str) -> list[int]:
 
 def check(quiet: Path, out: Path, iterations: int) -> list[str]:
     """What is wrong with a finished run, in words."""
-    problems = [f"{one.what}: {', '.join(one.different[:5])} differ" for one in compare(quiet, out) if one.different]
     try:
+        problems = [
+            f"{one.what}: {', '.join(one.different[:5])} differ" for one in compare(quiet, out) if one.different
+        ]
         numbers = [json.loads(line)["iteration"] for line in (out / "log.jsonl").read_text().split("\n")[:-1]]
-    except (ValueError, KeyError, TypeError) as error:
-        return [*problems, f"log.jsonl cannot be read: {error}"]
+        points = sorted(step for path in (out / "events").iterdir() for step in steps(path.read_bytes()))
+    except (ComposeError, OSError, ValueError, KeyError, TypeError) as error:
+        return [f"cannot be read: {error}"]
     if numbers != list(range(iterations)):
         problems.append(f"log.jsonl has the iterations {numbers}")
-    points = sorted(step for path in (out / "events").iterdir() for step in steps(path.read_bytes()))
     if points != list(range(0, iterations, EVENTS_EVERY)):
         problems.append(f"TensorBoard has the points {points}")
     known = {"graph.yaml", "plan.txt", "log.jsonl", "environment.json", "events", "samples", "checkpoints"}
@@ -273,14 +331,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=6, help="stops in a round; then it is left in peace")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="rounds at the same time")
+    parser.add_argument("--fork", action="store_true", help="starts are copies of this process: quicker, one job")
     given = parser.parse_args(words)
+    if given.fork and given.jobs > 1:
+        parser.error("--fork does one round at a time")
     temporary = tempfile.mkdtemp(prefix="composer-storm-")
-    storm = Storm(Path(temporary), given.graphs, given.iterations, given.most, given.seed)
+    storm = Storm(Path(temporary), given.graphs, given.iterations, given.most, given.seed, given.fork)
     for graph in given.graphs:
         storm.quiet(graph)
     rounds: list[Round] = []
+    numbers = range(given.first, given.first + given.rounds)
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
-        for done in pool.map(storm.play, range(given.first, given.first + given.rounds)):
+        for done in pool.map(storm.play, numbers) if given.jobs > 1 else map(storm.play, numbers):
             print(done, flush=True)
             rounds.append(done)
     kinds = collections.Counter(stop.partition("/")[0] for one in rounds for stop in one.stops)
