@@ -20,6 +20,7 @@ from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
 from composer.loop import Loop, Schedule
 from composer.measure import validation
+from composer.measure.validation import Validation
 from composer.peak_memory import peak_memory, start_watching
 from composer.program import Program
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
@@ -104,6 +105,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
         display.note(note)
     program = Program(shaped, device=device, seed=settings.seed)
     program.epoch_length = data.epoch_length
+    plan = validation.plan_for(settings, program, data)
     folder = claim(program.graph.name, settings.out, settings.resume)
     _prepare_folder(folder, program, settings, data)
     found = _restore(folder, program)
@@ -114,7 +116,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display) -> Outco
     def make_samples(iteration: int) -> None:
         write_samples(folder, program, data.samples, iteration)
 
-    watch = validation.for_run(settings, program, data, folder)
+    watch = Validation(program, plan, folder) if plan else None
     done = found.get("batches", 0)
     loop = Loop(program, data.loader, folder, schedule, display, make_samples, done, validation=watch)
     first, began = program.iteration, time.perf_counter()
