@@ -19,7 +19,7 @@ from composer.measure.extractors import open_extractor
 from composer.measure.measuring import Instruments, measure, unfit, unfit_for_perceptual
 from composer.measure.pairs import PAIR_METRICS
 from composer.measure.perceptual import open_perceptual
-from composer.measure.subject import Subject, make_subject
+from composer.measure.subject import Subject, content_identity, make_subject
 from composer.measure.weights import ADVICE, WeightFile
 from composer.run import RunSettings
 from composer.run_data import prepare_data
@@ -210,7 +210,7 @@ def _protocol(program: Any, subject: Subject, seed: int, files: Mapping[str, Any
 
 def _warnings(folder: RunFolder, subject: Subject, run: Mapping[str, Any]) -> list[str]:
     notes = []
-    if folder.read_environment().get("settings", {}).get("data_content") == subject.identity:
+    if folder.read_environment().get("settings", {}).get("data_content") == content_identity(subject.rows.dataset):
         notes.append("these are the pictures the run was trained on")
     if run["checkpoint"] == "best" and validation.best_data(folder, run["iteration"]) == subject.identity:
         notes.append("the checkpoint was chosen on these same pictures: the numbers are a little too good")
