@@ -178,6 +178,7 @@ def test_an_earlier_checkpoint_can_be_measured(run) -> None:
         (["--target", "c"], "no picture input 'c'"),
         (["--checkpoint", "best"], "no best checkpoint: nothing was validated"),
         (["--checkpoint", "3"], "'3'"),
+        (["--out", "docs"], "'docs' is no file that can be replaced"),
         (["--data", "nowhere"], "there is no folder 'nowhere'"),
     ],
 )

@@ -65,6 +65,8 @@ def evaluate(
         program, dataset, words, name=settings.translation, target=settings.target, pairs=settings.pairs
     )
     target = settings.out or _default_path(folder, subject, iteration, own=not settings.data)
+    if target.exists() and not target.is_file():  # a device would be replaced too
+        raise ComposeError(f"'{target}' is no file that can be replaced", remedy="name a file with --out")
     instruments, files = _instruments(weights, device)
     missing = _missing(subject, weights)
     values = measure(program, subject, seed=settings.seed, instruments=instruments, progress=progress)
@@ -94,9 +96,9 @@ def evaluate(
         "missing": missing,
         "notes": _warnings(folder, subject, run),
     }
-    report.write(target, found)
     for line in report.table(found):
-        said(line)
+        said(line)  # before the file: a full disk does not take the numbers away
+    report.write(target, found)
     said(f"wrote {target}")
     return found
 

@@ -155,6 +155,9 @@ def validation_part(dataset: Dataset) -> Dataset:
 def cut(folder: RunFolder, done: int) -> None:
     """Drop the lines that a run which continues after `done` iterations will write again."""
     log.cut(folder.path / FILE, done + 1)
+    found = checkpoint.best(folder.path)
+    if found is not None and found > done:
+        (folder.path / checkpoint.BEST).unlink()
 
 
 def lines(folder: RunFolder) -> list[dict[str, Any]]:
