@@ -28,15 +28,16 @@ class Speed:
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """`graph`: a digest of the settled graph, `data`: of the rows. `iterations`: how many are done. `memory` in bytes.
+    """`graph`: a digest of the settled graph, `params`: its params as written, `data`: a digest of the rows.
 
-    `evaluations`: the files of `composer eval`, `validations`: the lines of validation.jsonl, `best`: what best.json
-    says, or nothing.
+    `iterations`: how many are done. `memory` in bytes. `evaluations`: the files of `composer eval`, `validations`: the
+    lines of validation.jsonl, `best`: what best.json says, or nothing.
     """
 
     label: str
     name: str
     graph: str
+    params: Mapping[str, str]
     data: str
     seed: int
     iterations: int
@@ -64,6 +65,7 @@ def read_run(path: Path) -> ComparedRun:
     return ComparedRun(
         label=str(path),
         name=_name(folder),
+        params=_params(folder),
         graph=hashlib.sha256(folder.graph.read_bytes()).hexdigest(),
         data=str(settings.get("data_content") or settings.get("data_identity")),
         seed=int(settings.get("seed", 0)),
@@ -113,6 +115,13 @@ def _speed(starts: list[dict[str, Any]], ended: list[dict[str, Any]], seconds: l
 def _name(folder: RunFolder) -> str:
     found = re.search(r"^name: *(\S+)", folder.graph.read_text(encoding="utf-8"), re.M)
     return found[1].strip("\"'") if found else folder.path.name
+
+
+def _params(folder: RunFolder) -> dict[str, str]:
+    """The lines of the section `params` of a settled graph, which is always written in the same way."""
+    section = re.search(r"^params:\n((?:  .*\n)+)", folder.graph.read_text(encoding="utf-8"), re.M)
+    lines = section[1].splitlines() if section else []
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def _best(folder: RunFolder) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from composer.errors import ComposeError, Diverged
 from composer.interrupt import LeaveAtOnce
 from composer.loop import Loop, Schedule, Start
 from composer.measure import validation
+from composer.measure.validation import Validation
 from composer.peak_memory import peak_memory, start_watching
 from composer.program import Program
 from composer.report import Report
@@ -124,6 +125,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
     program.epoch_length = data.epoch_length
     schedule = schedule_of(settings, program)
     warm = _warm_start(settings, program)  # before there is a folder: a wrong name leaves none
+    plan = validation.plan_for(settings, program, data)
     folder = claim(program.graph.name, settings.out, settings.resume)
     with run_folder.held(folder, settings.resume) as note:
         if note:
@@ -140,7 +142,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
         begin = Start(found.get("batches", 0), deadline, bool(warm))
         report = Report(folder, program.shaped, program.parameter_counts(), schedule.total)
         make_samples = functools.partial(write_samples, folder, program, data.samples)
-        watch = validation.for_run(settings, program, data, folder)
+        watch = Validation(program, plan, folder) if plan else None
         loop = Loop(program, data.loader, folder, schedule, display, make_samples, begin, watch, report.refresh)
         try:
             status = _train(loop, program, folder, report)

@@ -95,6 +95,18 @@ def test_runs_that_differ_in_their_seed_are_one_row(tmp_path) -> None:
     assert len(rows(compare([*runs, other], style="csv", by="seed"))) == 4
 
 
+def test_graphs_of_one_name_are_told_apart_by_their_params(tmp_path) -> None:
+    text = "composer: 1\nname: g\n\nparams:\n  size: 64\n  weight: {}\n\ninputs:\n  a: b\n"
+    runs = [make(tmp_path, name, {"l1": 0.1}) for name in ("one", "two", "three")]
+    for run, weight in zip(runs, (2, 0, 0), strict=True):
+        (run / "graph.yaml").write_text(text.format(weight), encoding="utf-8")
+    assert [row["name"] for row in rows(compare(runs, style="csv"))] == ["g, weight 2", "g, weight 0"]
+    environment = (runs[2] / "environment.json").read_text(encoding="utf-8")
+    (runs[2] / "environment.json").write_text(environment.replace('"rows"', '"others"'), encoding="utf-8")
+    names = [row["name"] for row in rows(compare(runs, style="csv"))]
+    assert names == ["g, weight 2", f"g, weight 0 ({runs[1]})", f"g, weight 0 ({runs[2]})"]
+
+
 def test_speed_is_the_median_and_memory_and_parameters_are_told(tmp_path) -> None:
     (row,) = rows(compare([make(tmp_path, "r", {"l1": 0.1}, took=0.25)], style="csv"))
     assert float(row["it/s"]) == pytest.approx(4)

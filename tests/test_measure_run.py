@@ -11,10 +11,13 @@ import pytest
 import torch
 from measured_run import SIDE, Moments, make_data, make_run, write_extractor, write_pictures
 
+import composer
 from composer.cli import main
+from composer.data.demo import demo_dataset
 from composer.errors import ComposeError
 from composer.measure.evaluate import EvalSettings, evaluate
 from composer.measure.sets import frechet_distance, kernel_distance
+from composer.measure.subject import make_subject
 from composer.randomness import seed_for
 from composer.run_folder import open_existing
 from composer.translate_files import load_program
@@ -175,6 +178,7 @@ def test_an_earlier_checkpoint_can_be_measured(run) -> None:
         (["--target", "c"], "no picture input 'c'"),
         (["--checkpoint", "best"], "no best checkpoint: nothing was validated"),
         (["--checkpoint", "3"], "no checkpoint of iteration 3"),
+        (["--out", "docs"], "'docs' is no file that can be replaced"),
         (["--data", "nowhere"], "there is no folder 'nowhere'"),
     ],
 )
@@ -185,3 +189,40 @@ def test_wrong_input_is_one_message_and_nothing_is_written(
     assert main(["eval", str(run), "--device", "cpu", *more]) == 2
     assert words in capsys.readouterr().err
     assert not (run / "eval").exists()
+
+
+SMALL = """\
+composer: 1
+name: g
+inputs:
+  {inputs}
+networks:
+  G: {{chain: ["conv(3, kernel=3)"]}}
+values:
+  made: G({first})
+phases:
+  fit:
+    update: G
+    minimize: {{x: "l1(made, {second})"}}
+optimizers: {{default: {{adam: {{lr: 0.1}}}}}}
+training: {{iterations: 1, batch: 1}}
+translate: {{over: {{value: made}}}}
+"""
+
+
+def test_two_graphs_that_are_measured_on_the_same_pictures_say_so() -> None:
+    """What a graph calls its inputs does not matter, nor whether it reads them as pairs."""
+    found = []
+    for inputs in (
+        "pair: {photo: 'image(3, 16, 16)', drawing: 'image(3, 16, 16)'}",
+        "one: {a: 'image(3, 16, 16)'}\n  two: {b: 'image(3, 16, 16)'}",
+    ):
+        first, second = ("photo", "drawing") if "pair" in inputs else ("a", "b")
+        program = composer.compile("g.yaml", text=SMALL.format(inputs=inputs, first=first, second=second))
+        for seed in (0, 1):
+            held_out = demo_dataset(program.graph.streams, seed=seed).held_out
+            assert held_out is not None
+            subject = make_subject(program, held_out, "demo")
+            assert len(subject.pairs) == 64
+            found.append(subject.identity)
+    assert found[:2] == found[2:] and found[0] != found[1]

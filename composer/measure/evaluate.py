@@ -60,11 +60,13 @@ def evaluate(
     weights = _weights(settings.weights)
     device = torch.device(settings.device)
     program, iteration = load_program(folder, device, settings.checkpoint)
-    dataset, words, notes = _data(settings, folder, program)
+    dataset, words = _data(settings, folder, program)
     subject = make_subject(
         program, dataset, words, name=settings.translation, target=settings.target, pairs=settings.pairs
     )
     target = settings.out or _default_path(folder, subject, iteration, own=not settings.data)
+    if target.exists() and not target.is_file():  # a device would be replaced too
+        raise ComposeError(f"'{target}' is no file that can be replaced", remedy="name a file with --out")
     instruments, files = _instruments(weights, device)
     missing = _missing(subject, weights)
     values = measure(program, subject, seed=settings.seed, instruments=instruments, progress=progress)
@@ -92,17 +94,17 @@ def evaluate(
         "protocol": _protocol(program, subject, settings.seed, files),
         "values": report.plain(values),
         "missing": missing,
-        "notes": [*notes, *_warnings(folder, subject, run)],
+        "notes": _warnings(folder, subject, run),
     }
-    report.write(target, found)
     for line in report.table(found):
-        said(line)
+        said(line)  # before the file: a full disk does not take the numbers away
+    report.write(target, found)
     said(f"wrote {target}")
     return found
 
 
-def _data(settings: EvalSettings, folder: RunFolder, program: Any) -> tuple[Dataset, str, list[str]]:
-    """The pictures to measure on, what they are called, and what a reader must know of them."""
+def _data(settings: EvalSettings, folder: RunFolder, program: Any) -> tuple[Dataset, str]:
+    """The pictures to measure on, and what they are called."""
     before = folder.read_environment().get("settings", {})
     streams = program.graph.streams
     direction = settings.direction or before.get("direction") or "a2b"
@@ -110,9 +112,8 @@ def _data(settings: EvalSettings, folder: RunFolder, program: Any) -> tuple[Data
         dataset = open_data(settings.data, streams, direction=direction)
         words = " ".join(settings.data)
         if dataset.held_out is not None:
-            return dataset.held_out, f"the test part of {words}", []
-        seen = before.get("data_content") == content_identity(dataset)
-        return dataset, words, ["these are the pictures the run was trained on"] if seen else []
+            return dataset.held_out, f"the test part of {words}"
+        return dataset, words
     own = _run_settings(before)
     if not own.data:
         own = dataclasses.replace(own, seed=0)  # the same scenes for the runs of all seeds
@@ -127,8 +128,10 @@ def _data(settings: EvalSettings, folder: RunFolder, program: Any) -> tuple[Data
             f"the data of this run, {prepared.words}, has no test part: numbers on what it was trained on say little",
             remedy="give pictures it has not seen with --data DIR",
         )
-    part = "unseen scenes" if prepared.demo else " ".join(own.test_data) or "the test part"
-    return prepared.test, f"{prepared.words}, {part}", []
+    if own.test_data:
+        return prepared.test, " ".join(own.test_data)
+    part = "unseen scenes of the" if prepared.demo else "the test part of"
+    return prepared.test, f"{part} {prepared.words}"
 
 
 def _run_settings(before: Mapping[str, Any]) -> RunSettings:
@@ -209,6 +212,8 @@ def _protocol(program: Any, subject: Subject, seed: int, files: Mapping[str, Any
 
 def _warnings(folder: RunFolder, subject: Subject, run: Mapping[str, Any]) -> list[str]:
     notes = []
+    if folder.read_environment().get("settings", {}).get("data_content") == content_identity(subject.rows.dataset):
+        notes.append("these are the pictures the run was trained on")
     if run["checkpoint"] == "best" and validation.best_data(folder, run["iteration"]) == subject.identity:
         notes.append("the checkpoint was chosen on these same pictures: the numbers are a little too good")
     if not subject.pairs and subject.paired_by:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class Subject:
     """A translation and its pictures. `pairs`: for each source row the target row that is its truth, or none.
 
     `names`: of the source rows, which seed their draws. `paired_by`: how the truth was found, or why there is none.
-    `words` name the data, `identity` changes when it does.
+    `words` name the data, `identity` changes when the pictures do, and not with the graph that is measured on them.
     """
 
     translation: str
@@ -119,10 +120,11 @@ def make_subject(
     if missing:
         raise ComposeError(f"translation '{chosen.name}' needs {listed(missing)}, which the data does not hold")
     wanted = _target(program, chosen.name, needed, dataset.streams, target)
-    source_stream = _stream_of(_first_picture(needed, dataset.streams), dataset.streams)
+    start = _first_picture(needed, dataset.streams)
+    source_stream = _stream_of(start, dataset.streams)
     target_stream = _stream_of(wanted.name, dataset.streams)
     rows = Rows(dataset)
-    names = rows.names(source_stream, _first_picture(needed, dataset.streams))
+    names = rows.names(source_stream, start)
     truths = rows.names(target_stream, wanted.name)
     found, how = _pairs(dataset, source_stream, target_stream, names, truths) if pairs else ((), "not asked for")
     return Subject(
@@ -136,7 +138,7 @@ def make_subject(
         how,
         names,
         words,
-        content_identity(dataset),
+        _digest([_pictures(dataset, source_stream, start), _pictures(dataset, target_stream, wanted.name), found]),
     )
 
 
@@ -149,8 +151,32 @@ def content_identity(dataset: Dataset) -> str:
     found = {name: value for name, value in dataset.identity().items() if name != "seed"}
     demo = {name: source for name, source in dataset.sources.items() if isinstance(source, DemoSource)}
     scenes = {name: (one.split, -1 if one.split.startswith("train") else one.seed) for name, one in demo.items()}
-    text = json.dumps({**found, "scenes": scenes}, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _digest({**found, "scenes": scenes})
+
+
+def _pictures(dataset: Dataset, stream: str, field: str) -> list[Any]:
+    """What tells pictures from others, whatever a graph calls its inputs: methods meet on the same pictures."""
+    source: Any = dataset.sources[stream]
+    if isinstance(source, DemoSource):
+        style = next(column.style for column in source.columns if column.name == field)
+        return ["demo", source.split, source.seed, len(source), style]
+    column = source.columns.get(field) if isinstance(source, FileSource) else None
+    if column is None:
+        told = getattr(source, "identity", None)
+        return ["rows", len(source), field, told() if told is not None else source.describe()]
+    return ["files", [(Path(path).name, _size(path)) for path in column.paths], column.part, column.parts]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0  # reading it says why
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _pairs(

@@ -42,16 +42,25 @@ class Best:
     value: float
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What to measure of which pictures, and how often; settled before a run has a folder."""
+
+    subject: Subject
+    metrics: tuple[str, ...]
+    every: int
+
+
 class Validation:
     """Measures a program every so often during its training, and remembers where it was best."""
 
-    def __init__(self, program: Any, subject: Subject, folder: RunFolder, metrics: Sequence[str], every: int) -> None:
+    def __init__(self, program: Any, plan: Plan, folder: RunFolder) -> None:
         self.program = program
-        self.subject = subject
+        self.subject = plan.subject
         self.folder = folder
-        self.metrics = tuple(metrics)
-        self.every = every
-        self.best = find_best(folder, self.metrics[0], subject.identity)
+        self.metrics = plan.metrics
+        self.every = plan.every
+        self.best = find_best(folder, self.metrics[0], plan.subject.identity)
         _write_best(folder, self.best)
 
     def due(self, done: int) -> bool:
@@ -89,16 +98,15 @@ class Validation:
         _write_best(self.folder, self.best)
 
 
-def open_validation(
+def make_plan(
     program: Any,
     dataset: Dataset,
     words: str,
-    folder: RunFolder,
     *,
     every: int,
     metrics: Sequence[str] = (),
     translation: str | None = None,
-) -> Validation:
+) -> Plan:
     """Validation of one translation (the graph's first one) on a dataset. ComposeError where it is impossible."""
     names = tuple(dict.fromkeys(metrics)) or tuple(PAIR_METRICS)
     unknown = [name for name in names if name not in PAIR_METRICS]
@@ -118,11 +126,11 @@ def open_validation(
     too_small = [why for name in asked if (why := unfit(subject, name))]
     if too_small:
         raise ComposeError(too_small[0], remedy="leave it out of --validate")
-    return Validation(program, subject, folder, asked, every)
+    return Plan(subject, tuple(asked), every)
 
 
-def for_run(settings: RunSettings, program: Any, data: RunData, folder: RunFolder) -> Validation | None:
-    """What measures the program of a run while it trains, where the settings ask for it."""
+def plan_for(settings: RunSettings, program: Any, data: RunData) -> Plan | None:
+    """What is measured while a run trains, where its settings ask for it."""
     if not settings.validate_every:
         if settings.validate or settings.validate_as:
             raise ComposeError("it is not said how often to validate", remedy="add --validate-every N")
@@ -134,7 +142,7 @@ def for_run(settings: RunSettings, program: Any, data: RunData, folder: RunFolde
         )
     every, metrics, name = settings.validate_every, settings.validate, settings.validate_as
     test = validation_part(data.test)
-    return open_validation(program, test, data.words, folder, every=every, metrics=metrics, translation=name)
+    return make_plan(program, test, data.words, every=every, metrics=metrics, translation=name)
 
 
 def validation_part(dataset: Dataset) -> Dataset:
@@ -147,6 +155,9 @@ def validation_part(dataset: Dataset) -> Dataset:
 def cut(folder: RunFolder, done: int) -> None:
     """Drop the lines that a run which continues after `done` iterations will write again."""
     log.cut(folder.path / FILE, done + 1)
+    found = checkpoint.best(folder.path)
+    if found is not None and found > done:
+        (folder.path / checkpoint.BEST).unlink()
 
 
 def lines(folder: RunFolder) -> list[dict[str, Any]]:
