@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -148,7 +149,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
             status = _train(loop, program, folder, report)
         finally:
             display.stop()
-        report.write()
+        display.note(f"samples and curves: {report.write()}")
         if status:
             display.note(f"stopped at iteration {program.iteration}; continue with --resume --out {folder.path}")
         else:
@@ -169,7 +170,8 @@ def _train(loop: Loop, program: Program, folder: RunFolder, report: Report) -> i
         note_end(folder, {"iteration": program.iteration, **spent, **peak_memory(program.device)})
         return status
     except Diverged as error:
-        report.write()
+        with contextlib.suppress(OSError):  # what is said is the first thing that went wrong
+            report.write()
         kept = checkpoint.latest(folder.checkpoints)
         where = f"the checkpoint of iteration {kept.iteration} is kept" if kept else "there is no checkpoint yet"
         raise Diverged(error.fact, remedy=f"{error.remedy}; {where}") from error

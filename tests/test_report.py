@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -306,6 +307,42 @@ def test_a_graph_that_is_no_longer_understood_leaves_the_rest(tmp_path):
     told = parts(folder.path).content
     assert told["drawing"].startswith("the graph cannot be read") and len(told["samples"]) == 4
     assert told["graph"]["name"] == "" and told["total"] is None
+
+
+def test_colours_can_be_told_from_their_ground_in_both_themes():
+    text = (PARTS / "base.css").read_text(encoding="utf-8")
+    light, dark = (
+        dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in re.findall(r":root[^{]*{([^}]*)}", text)[:2]
+    )
+    assert {*light} == {*dark} and len(light) == 19
+    for colours in (light, dark):
+        bright = {name: _luminance(colour) for name, colour in colours.items()}
+        for name, least in (("ink", 7), ("soft", 4.5), ("faint", 4.5), ("accent", 4.5), ("good", 4.5), ("warn", 4.5)):
+            assert _contrast(bright[name], bright["card"]) >= least, name
+            assert _contrast(bright[name], bright["ground"]) >= least * 0.98, name
+        for number in range(8):
+            assert _contrast(bright[f"s{number}"], bright["card"]) >= 3, number
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: float, other: float) -> float:
+    """WCAG 2: the ratio of luminances, from 1 (equal) to 21 (black and white)."""
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def test_a_drawing_that_fails_is_said_and_harms_nothing(tmp_path, monkeypatch):
+    def broken(*_: object, **__: object) -> str:
+        raise KeyError("box")
+
+    monkeypatch.setattr("composer.draw.draw_dot", broken)
+    folder = make_folder(tmp_path / "run")
+    write_report(folder.path)
+    assert parts(folder.path).content["drawing"] == "the graph could not be drawn: KeyError('box')"
 
 
 # -- when it is written ------------------------------------------------------------------------------------------

@@ -66,9 +66,8 @@ def read_layout(path: Path) -> dict[str, Any] | None:
 
 def _embedded(paths: Sequence[Path]) -> dict[Path, str]:
     """The pictures themselves: as they are where they fit together, otherwise as JPEG and, if need be, fewer."""
-    contents = {path: path.read_bytes() for path in paths}
-    if sum(map(len, contents.values())) <= EMBEDDED:
-        return {path: _address(content, "png") for path, content in contents.items()}
+    if sum(path.stat().st_size for path in paths) <= EMBEDDED:
+        return {path: _address(path.read_bytes(), "png") for path in paths}
     smaller = {path: content for path in paths if (content := _jpeg(path))}
     whole = sum(map(len, smaller.values()))
     number = min(len(smaller), max(2, int(len(smaller) * EMBEDDED / max(whole, 1))))

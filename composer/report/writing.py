@@ -116,8 +116,8 @@ def _drawn(shaped: Shaped, counts: Mapping[str, int] | None) -> tuple[str, str]:
 
     try:
         return render(draw_dot(shaped, counts=counts), "svg").decode(), ""
-    except ComposeError as error:
-        return "", str(error)
+    except Exception as error:  # of whatever kind: a drawing that fails must not stop a training
+        return "", str(error) if isinstance(error, ComposeError) else f"the graph could not be drawn: {error!r}"
 
 
 def _length(folder: RunFolder, shaped: Shaped) -> int | None:

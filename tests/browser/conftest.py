@@ -7,15 +7,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # report_folder and others are beside the tests
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (

@@ -87,10 +87,8 @@ function drawGraph() {
     event.preventDefault();
     act();
   });
-  paper.append(
-    make("div", { class: "tools" }, iconButton("minus", "Smaller", () => zoom(0.8)), iconButton("plus", "Larger", () => zoom(1.25)), iconButton("fit", "All of it", all)),
-    make("p", { class: "how" }, "drag to move, Ctrl + wheel to zoom"),
-  );
+  byId("tools").append(make("p", {}, "drag to move, Ctrl + wheel to zoom"), iconButton("minus", "Smaller", () => zoom(0.8)),
+    iconButton("plus", "Larger", () => zoom(1.25)), iconButton("fit", "All of it", all));
   let wide = 0;
   new ResizeObserver(() => {
     if (box.clientWidth === wide) return show();
