@@ -68,14 +68,14 @@ def compare(subject: Subject, run: Run, pictures: Sequence[Any]) -> Difference:
     sizes = check_sizes(contract, _trained(subject))
     for number, (height, width) in enumerate(sizes):
         random = torch.Generator().manual_seed(number)
-        shown = [pictures[i % len(pictures)] for i in range(max(batches))]
-        rows = [_row(subject, picture, height, width, random) for picture in shown]
+        count = max(len(pictures), max(batches))
+        rows = [_row(subject, pictures[i % len(pictures)], height, width, random) for i in range(count)]
         wanted = [_by_program(subject, row) for row in rows]
-        for count in batches:
-            columns = zip(contract.inputs, zip(*rows[:count], strict=True), strict=True)
+        for part in (slice(i, i + n) for n in batches for i in range(0, count - n + 1, n)):
+            columns = zip(contract.inputs, zip(*rows[part], strict=True), strict=True)
             # What has no rows (a coin for the whole batch) is the first row's in all.
             given = [torch.cat(column) if _has_rows(port) else column[0] for port, column in columns]
-            beyond, whole = _difference(*run(given), torch.cat(wanted[:count]), contract.output)
+            beyond, whole = _difference(*run(given), torch.cat(wanted[part]), contract.output)
             numbers, levels = max(numbers, beyond), max(levels, whole)
     return Difference(numbers, levels, sizes, batches)
 

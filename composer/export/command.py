@@ -12,7 +12,8 @@ from PIL import Image
 
 import composer
 from composer import checkpoint
-from composer.data.decode import decode
+from composer.data.decode import Unreadable, decode
+from composer.data.pictures import read_image
 from composer.errors import ComposeError
 from composer.export.check import Difference, Subject, compare
 from composer.export.contract import Contract, make_contract
@@ -23,6 +24,7 @@ from composer.files import replacing
 from composer.run_folder import RunFolder, open_existing
 
 DEMO_PICTURES = 2
+MOST_PICTURES = 8  # to compare on; more are passed over
 
 
 def export(
@@ -55,6 +57,7 @@ def export(
     mode = mode or chosen.mode
     if not dropout:
         without_dropout([*program.networks.values(), *program.averages.values()])
+    read_pictures(check)
     wrapped, contract = make_contract(program, chosen, mode, unit=unit, size=size)
     said(f"{chosen.name} of {folder.path} at iteration {iteration}, networks in {mode} mode")
     for line in described(contract):
@@ -140,16 +143,9 @@ def _metadata(
 
 def _pictures(check: Sequence[Path], folder: RunFolder, port: Port) -> tuple[list[Any], str]:
     """PIL pictures to compare on, and what they are called."""
-    from composer.data.files import list_images
-    from composer.data.pictures import read_image
-
-    named = [p for path in check for p in (list_images(path) if path.is_dir() else [path])]
     if check:
-        if not named:
-            raise ComposeError(f"no pictures in '{check[0]}'")
-        for path in named[:8]:
-            read_image(path)  # raises the message of an unreadable picture
-        return [_opened(path) for path in named[:8]], f"{len(named[:8])} pictures"
+        named = read_pictures(check)
+        return named, f"{len(named)} picture{'' if len(named) == 1 else 's'}"
     trained_on = _data_pictures(folder, port)
     if trained_on:
         return trained_on, "pictures of its data"
@@ -159,6 +155,18 @@ def _pictures(check: Sequence[Path], folder: RunFolder, port: Port) -> tuple[lis
     style = next(iter(STYLES))
     painted = [Image.fromarray(paint(make_scene(0, "test", i), 128, style)) for i in range(DEMO_PICTURES)]
     return painted, "made-up pictures"
+
+
+def read_pictures(paths: Sequence[Path]) -> list[Any]:
+    """The first pictures of files and folders; a ComposeError when one cannot be read."""
+    from composer.data.files import list_images
+
+    named = [p for path in paths for p in (list_images(path) if path.is_dir() else [path])]
+    if paths and not named:
+        raise ComposeError(f"no pictures in '{paths[0]}'")
+    for path in named[:MOST_PICTURES]:
+        read_image(path)  # raises the message of an unreadable picture
+    return [_opened(path) for path in named[:MOST_PICTURES]]
 
 
 def _opened(path: Path) -> Any:
@@ -178,7 +186,7 @@ def _data_pictures(folder: RunFolder, port: Port) -> list[Any]:
         try:
             inside = [path, *sorted(p for p in path.iterdir() if p.is_dir())] if path.is_dir() else []
             found = [_opened(p) for one in inside for p in list_images(one)[:DEMO_PICTURES]]
-        except (OSError, ComposeError, ValueError):
+        except (OSError, ComposeError, Unreadable):
             continue  # moved or damaged since: other pictures will do
         if found:
             return found[:DEMO_PICTURES]

@@ -63,7 +63,7 @@ def make_contract(
     givens = [Given(n, n, types[n].kind, groups.get(n, -1)) for n in types]
     wrapped.givens = tuple(replace(g, name=w) for g, w in zip(givens, _names(givens, main), strict=True))
     trial = Trial(wrapped, types, dynamic=size is None, trained=trained)
-    trial.find_least()
+    trial.find_least(chosen.name)
     ports = [_port(g, types[g.source], program, chosen, unit, size) for g in wrapped.givens]
     ports += trial.draws(chosen.name, masking(list(wrapped.networks.values())), {p.name for p in ports})
     wrapped.givens += tuple(Given(p.name, p.source, "draw") for p in ports if p.kind == "draw")

@@ -20,7 +20,7 @@ from torch import Tensor
 from composer.errors import ComposeError
 from composer.export.contract import OUTPUT, Contract
 from composer.export.trial import Port
-from composer.export.wrapped import Wrapped
+from composer.export.wrapped import Wrapped, first_line
 
 SUFFIXES = {".onnx": "ONNX", ".pt2": "torch.export"}
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
@@ -54,7 +54,19 @@ def export_bytes(wrapped: Wrapped, contract: Contract, metadata: Mapping[str, st
 
 def open_model(path: Path) -> Run:
     """What runs a file: tensors in the order of the contract to the translated pictures, and these before rounding."""
-    return _open_onnx(path) if path.suffix == ".onnx" else _open_pt2(path)
+    try:
+        opened = _open_onnx(path) if path.suffix == ".onnx" else _open_pt2(path)
+    except Exception as error:  # runtimes have errors of their own
+        raise ComposeError(f"the exported model cannot be opened: {first_line(error)}") from None
+
+    def run(given: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+        try:
+            return opened(given)
+        except Exception as error:
+            shape = list(given[0].shape)
+            raise ComposeError(f"the exported model does not run on {shape}: {first_line(error)}") from None
+
+    return run
 
 
 def _open_onnx(path: Path) -> Run:
@@ -209,8 +221,7 @@ def _words(error: Exception) -> tuple[str, str]:
             return f"ONNX has no {_operation(found)}", "write a .pt2 file, or use another block"
     if "Constraints violated" in whole or "specialized" in whole:
         return "it works for one size of picture only", "fix the size with --size HxW"
-    first = next((line.strip() for line in texts[-1].splitlines() if line.strip()), type(error).__name__)
-    return f"{first[:200]}", "see docs/export.md"
+    return first_line(chain[-1]), "see docs/export.md"
 
 
 def _operation(text: str) -> str:

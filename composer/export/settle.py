@@ -36,10 +36,23 @@ def settled(network: nn.Module) -> nn.Module:
     made = copy.deepcopy(network).requires_grad_(False)
     for part in list(made.modules()):
         if parametrize.is_parametrized(part):
-            for name in list(part.parametrizations):  # type: ignore[arg-type]
-                with torch.no_grad():  # in training mode a spectral norm makes one more power iteration, as in a call
-                    parametrize.remove_parametrizations(part, name, leave_parametrized=True)
+            _compute_weights(part)
     return _replaced(made)
+
+
+@torch.no_grad()
+def _compute_weights(part: nn.Module) -> None:
+    """Make plain weights of those that are computed at each call.
+
+    PyTorch's own way changes the class of the module, which its copies share: the program's networks would break.
+    In training mode a spectral norm makes one more power iteration, as in a call.
+    """
+    names = list(part.parametrizations)  # type: ignore[arg-type]
+    weights = {name: getattr(part, name).clone() for name in names}
+    del part._modules["parametrizations"]
+    part.__class__ = type(part).__bases__[0]
+    for name, weight in weights.items():
+        part.register_parameter(name, nn.Parameter(weight, requires_grad=False))
 
 
 def _replaced(module: nn.Module) -> nn.Module:

@@ -12,7 +12,7 @@ from torch import Tensor
 from composer.emit import identifier
 from composer.errors import ComposeError
 from composer.export.sizes import Steps
-from composer.export.wrapped import Recorder, Wrapped
+from composer.export.wrapped import Recorder, Wrapped, first_line
 from composer.signature import INTEGER_KINDS
 from composer.signature import Tensor as TensorType
 
@@ -43,7 +43,7 @@ class Trial:
         self.generator = torch.Generator().manual_seed(0)
         self.apart = True  # rows of a batch do not influence each other
 
-    def find_least(self) -> None:
+    def find_least(self, name: str) -> None:
         """Start the steps at the smallest size that runs: mirroring inside networks needs something to mirror."""
         form = self.wrapped.form
         assert form is not None
@@ -52,12 +52,12 @@ class Trial:
             self.wrapped.form = replace(form, steps=moved) if self.dynamic else form
             try:
                 self.run(1)
-            except (RuntimeError, ValueError, IndexError):
+            except Exception as error:  # blocks are foreign code and may raise anything
                 past = any(r.start >= h and c.start >= w for (r, c), (h, w) in zip(moved, self.trained, strict=True))
                 if past or not self.dynamic:
-                    raise
-                continue
-            return
+                    raise ComposeError(f"'{name}' does not run on one picture: {first_line(error)}") from None
+            else:
+                return
 
     def run(self, rows: int, more: int = 0) -> tuple[Tensor, dict[str, Tensor], Recorder]:
         """What it gives for random inputs, these, and the random numbers drawn."""
@@ -99,7 +99,7 @@ class Trial:
         """The draws of a batch of two; None when its rows do not stay apart."""
         try:
             both, batch, two = self.run(2)
-        except (RuntimeError, ValueError, IndexError):
+        except Exception:  # of a block that takes one row only
             self.apart = False
             return None
         shapes = [(tuple(a.shape), tuple(b.shape)) for (*_, a), (*_, b) in zip(one.drawn, two.drawn, strict=True)]

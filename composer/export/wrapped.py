@@ -176,3 +176,8 @@ def law_of(block: Block, settings: Mapping[str, Any]) -> str:
     about = re.split(r"[,.:]|in the shape", block.doc.partition("\n")[0])[0].strip()
     numbers = ", ".join(f"{k}={v}" for k, v in settings.items() if isinstance(v, (int, float)))
     return f"{about}: {block.name}({numbers})"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, on one line of a message."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
