@@ -38,7 +38,7 @@ MOST_SETS = 8  # of phases that run together and are looked at
 GROUP = 16  # channels
 # Around tensors: a share of them, which the C library's allocator holds between them, and bytes that the first use of
 # every kernel leaves. Measured, see docs/performance.md.
-AROUND = {"cpu": (0.15, 25 * 10**6)}
+AROUND = {"cpu": (0.15, 20 * 10**6)}
 GRAIN = {"cuda": 512}  # bytes: the allocator of a GPU hands out multiples of it
 
 
