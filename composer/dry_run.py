@@ -111,10 +111,12 @@ def _say_memory(shaped: Shaped, memory: Memory, device: torch.device, said: Said
     """Say how much memory training needs and of what it is made; False when it is more than there is."""
     free = free_memory(str(device))
     left = "" if free is None else f", {size(free)} free"
-    said(f"memory: {size(memory.peak)} expected on {device.type}{left}")
+    said(f"memory: {size(memory.peak)} expected on {device.type}, {size(memory.tensors)} of it in tensors{left}")
     moments = {**memory.moments}
     largest = sorted(memory.parts.items(), key=lambda item: -item[1])
-    made_of = ", ".join(f"{name} {size(count)}" for name, count in largest if count >= memory.step / 1000)
+    made_of = ", ".join(
+        f"{name} {size(count)}" for name, count in largest if count >= memory.moments["iteration"] / 1000
+    )
     said(f"  iteration: {size(moments.pop('iteration'))} at its highest: {made_of}")
     said("  " + ", ".join(f"{name} {size(count)}" for name, count in moments.items()))
     if free is None or memory.peak <= free:

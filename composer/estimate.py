@@ -36,6 +36,9 @@ WEIGHTS, GRADIENTS, OPTIMIZER, AVERAGES, STATES, BATCH = (
 )
 MOST_SETS = 8  # of phases that run together and are looked at
 GROUP = 16  # channels
+# Around tensors: a share of them, which the C library's allocator holds between them, and bytes that the first use of
+# every kernel leaves. Measured, see docs/performance.md.
+AROUND = {"cpu": (0.15, 20 * 10**6)}
 GRAIN = {"cuda": 512}  # bytes: the allocator of a GPU hands out multiples of it
 
 
@@ -44,22 +47,29 @@ class Memory:
     """Bytes that a program needs on its device.
 
     `parts`: what is alive at the highest moment of an iteration, by kind. `moments`: the highest need of an iteration,
-    of drawing samples, of saving a checkpoint and of each translation of one batch. `saved`: a checkpoint on the disk.
+    of drawing samples, of saving a checkpoint and of each translation of one batch; both are of tensors alone. `saved`:
+    a checkpoint on the disk. `device`: the type of device that it is about.
     """
 
+    device: str
     parts: dict[str, int] = field(default_factory=dict)
     moments: dict[str, int] = field(default_factory=dict)
     saved: int = 0
 
     @property
-    def peak(self) -> int:
-        """The most that training needs at any moment."""
+    def tensors(self) -> int:
+        """The most that training holds in tensors at any moment."""
         return max((size for name, size in self.moments.items() if not name.startswith("translate ")), default=0)
 
     @property
-    def step(self) -> int:
-        """The most that an iteration needs."""
-        return self.moments.get("iteration", 0)
+    def peak(self) -> int:
+        """The most that training takes of the device: what allocators and libraries keep around tensors included."""
+        return self.taken(self.tensors)
+
+    def taken(self, tensors: int) -> int:
+        """What so many bytes of tensors take of the device."""
+        share, base = AROUND.get(self.device, (0.0, 0))
+        return round(tensors * (1 + share)) + base
 
 
 class Unknown(Exception):
@@ -98,13 +108,13 @@ def measure(program: Program, batches: list[Batch], target: str) -> Memory:
     hooks = [p.register_post_accumulate_grad_hook(is_gradient) for p in trained]  # type: ignore[no-untyped-call]
     try:
         with live:
-            return _measured(program, batches, live)
+            return _measured(program, batches, live, target)
     finally:
         for hook in hooks:
             hook.remove()
 
 
-def _measured(program: Program, batches: list[Batch], live: LiveBytes) -> Memory:
+def _measured(program: Program, batches: list[Batch], live: LiveBytes, target: str) -> Memory:
     live.mark((value for batch in batches for value in batch.values()), BATCH)
     _mark(program, live)
     _run_passes(program, batches)
@@ -130,7 +140,7 @@ def _measured(program: Program, batches: list[Batch], live: LiveBytes) -> Memory
         live.forget_peak()
         program.translate({field: batches[0][field] for field in program.translator.needs(name)}, name)
         moments[f"translate {name}"] = live.peak
-    return Memory(parts, moments, saved)
+    return Memory(target, parts, moments, saved)
 
 
 def _step(program: Program, number: int, batches: list[Batch]) -> None:

@@ -13,6 +13,7 @@ from tiny_run import make_pictures, make_tiny, settings, start
 
 import composer
 from composer import dry_run as dry
+from composer import estimate
 from composer.cli import main
 from composer.dry_run import time_iterations
 from composer.testing.batches import batch_for
@@ -22,6 +23,7 @@ from composer.testing.batches import batch_for
 def tiny(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dry, "TIMED_SECONDS", 0.01)
+    monkeypatch.setattr(estimate, "AROUND", {})
     return make_tiny(tmp_path / "method")
 
 

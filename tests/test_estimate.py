@@ -61,7 +61,8 @@ def test_what_stays_is_said_by_its_kind():
     counts = 4 * sum(1 for m in program.networks.values() for _ in m.parameters())
     assert found.saved == 3 * weights + counts + buffers
     assert found.moments["checkpoint"] >= 2 * 3 * weights  # a checkpoint is copied before it is written
-    assert found.peak == max(found.moments["iteration"], found.moments["sample grid"], found.moments["checkpoint"])
+    assert found.tensors == max(found.moments[name] for name in ("iteration", "sample grid", "checkpoint"))
+    assert found.peak > found.tensors
 
 
 def test_a_larger_batch_needs_more_for_results_only():
@@ -73,15 +74,16 @@ def test_a_larger_batch_needs_more_for_results_only():
 
 def test_a_gpu_steps_all_parameters_at_once():
     one, other = (estimate(planned("supervised", preset="demo"), device) for device in ("cpu", "cuda"))
-    weights = one.parts["weights"]
-    assert other.step == pytest.approx(one.step + weights - one.parts["results"], rel=0.02)
+    iteration = one.moments["iteration"] + one.parts["weights"] - one.parts["results"]
+    assert other.moments["iteration"] == pytest.approx(iteration, rel=0.02)
+    assert other.peak == other.tensors
 
 
 def test_phases_that_run_seldom_are_looked_at(tiny):
     program = planned(tiny)
     assert list(iterations_of_interest(program)) == [0, 1]  # the first phase fires at iterations 1, 3, ...
     rarely = planned(tiny, settings={"phases.judge.when": "=iteration > 1000"})
-    assert estimate(planned(tiny)).step > estimate(rarely).step
+    assert estimate(planned(tiny)).moments["iteration"] > estimate(rarely).moments["iteration"]
 
 
 def test_a_block_that_needs_numbers_makes_the_memory_unknown(tmp_path):
@@ -105,7 +107,7 @@ training: {iterations: 2, batch: 1}
     with pytest.raises(Unknown, match="needs numbers"):
         estimate(planned(str(tmp_path / "choosing.yaml")))
     program = real(str(tmp_path / "choosing.yaml"))
-    assert measure(program, [batch_for(program)], "cpu").step > 0
+    assert measure(program, [batch_for(program)], "cpu").tensors > 0
 
 
 def test_errors_of_the_user_stay_errors(tiny):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from composer.data import Field, Stream, bind, files, open_data
-from composer.data.survey import FieldSurvey, _runs, survey
+from composer.data.field_survey import FieldSurvey, runs
+from composer.data.survey import survey
 from composer.errors import ComposeError
 from composer.look import Counter
 
@@ -87,11 +88,17 @@ def test_rows_of_each_class_are_counted(tmp_path):
 
 
 def test_ids_of_maps_are_held_against_the_classes():
-    field = Field("label", "label_map", (6, 2, 3))
-    text, beyond, unseen = lines_of(field, np.array([[0, 1, 2], [2, 2, 255]]), np.array([[0, 5, 5], [0, 0, 0]]))
+    maps = np.array([[0, 1, 2], [2, 2, 255]]), np.array([[0, 5, 5], [0, 0, 0]])
+    text, ignored, unseen = lines_of(Field("label", "label_map", (6, 2, 3), {"ignore": 255}), *maps)
     assert text == "2 maps, 3 wide, 2 high, ids 0-2, 5, 255"
-    assert beyond == "label: ids beyond 0 to 5: 255 (8.3 % of all)"
+    assert ignored == "label: of no class: 255 (8.3 % of all)"
     assert unseen == "label: classes that no row has: 3-4"
+    found = FieldSurvey(Field("label", "label_map", (6, 2, 3)))
+    for values in maps:
+        found.add(values, "", "row")
+    (problem,) = found.problems()
+    assert problem.fact == "label is label_map(6, ...), and has 255 (8.3 % of all, first in row)"
+    assert problem.remedy == "classes go from 0 to 5: set their number; or say which mean no class, with ignore="
     assert lines_of(Field("inst", "ids", (2, 3)), np.array([[7, 26001], [7, 7]])) == [
         "1 map, 2 wide, 2 high, 2 ids from 7 to 26001"
     ]
@@ -158,7 +165,7 @@ def test_progress_is_overwritten_on_a_terminal_and_plain_elsewhere(monkeypatch):
 @given(st.sets(st.integers(-3, 40)))
 def test_runs_of_numbers_can_be_read_back(numbers):
     found = set()
-    for run in _runs(sorted(n for n in numbers if n >= 0)):
+    for run in runs(sorted(n for n in numbers if n >= 0)):
         first, _, last = run.partition("-")
         found |= set(range(int(first), int(last or first) + 1))
     assert found == {n for n in numbers if n >= 0}
@@ -168,5 +175,5 @@ def test_labels_beyond_the_classes_are_refused():
     label = Field("y", "label", (2,))
     stream = Stream("one", (Field("x", "image", (3, 2, 2)), label))
     rows = Rows(*({"x": np.zeros((2, 2, 3), np.uint8), "y": np.array(n)} for n in (0, 1, 5, 5, 2)))
-    with pytest.raises(ComposeError, match=r"3 rows have y = 2, 5, and it is label\(2\); labels go from 0 to 1"):
+    with pytest.raises(ComposeError, match=r"y is label\(2\), and has 2, 5 \(60 % of all, first in row 4\)"):
         survey({"": bind([stream], {"one": rows})})

@@ -1,8 +1,9 @@
 """Expected memory against what a program takes: `python tools/bench.py estimate [--device cuda]`.
 
-Each case runs in a process of its own. `expected` is computed without the program (`composer.estimate`), `counted` is
-the same count while the real program runs, `taken` what the allocator says: on a GPU its own highest mark, on the CPU
-the highest resident size of the process over what it was before the program was built.
+Each case runs in a process of its own, two iterations of it. `expected` is computed without the program
+(`composer.estimate`); `counted` is the same count of bytes in tensors while the real program runs; `taken` is what the
+allocator says: on a GPU its own highest mark, on the CPU the highest resident size of the process over what it was
+before the program was built.
 """
 
 from __future__ import annotations
@@ -70,16 +71,18 @@ def one(task: dict[str, object]) -> dict[str, object]:
         program.step([batch] * program.batches(program.iteration))
     taken = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else resident("VmHWM") - before
     counted = measure(program, [batch], device.type)
+    step = expected.moments["iteration"]
     pixels = max(empty_batch(program).values(), key=lambda value: value.numel())
     return {
         "graph": graph,
         "batch": list(pixels.shape),
         "seconds": round(seconds, 2),
-        "expected": size(expected.step),
-        "counted": size(counted.step),
+        "tensors expected": size(step),
+        "tensors counted": size(counted.moments["iteration"]),
+        "tensors: expected / counted": round(step / counted.moments["iteration"], 3),
+        "expected": size(expected.taken(step)),
         "taken": size(taken),
-        "expected/counted": round(expected.step / counted.step, 3),
-        "expected/taken": round(expected.step / taken, 3),
+        "expected / taken": round(expected.taken(step) / taken, 3),
     }
 
 
