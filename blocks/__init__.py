@@ -21,7 +21,9 @@ from composer.blocks import (
     random,
     resampling,
     similarity,
+    spectral,
     state,
+    styled,
     tensors,
 )
 
@@ -46,6 +48,8 @@ __all__ = [
     "random",
     "resampling",
     "similarity",
+    "spectral",
     "state",
+    "styled",
     "tensors",
 ]

@@ -19,9 +19,10 @@ from composer.blocks.layers import (
     Residual,
     Share,
     convolution,
+    with_norm,
 )
 from composer.blocks.layers import upsample as enlarge
-from composer.blocks.normalization import BATCH_APART, Norm, normalization
+from composer.blocks.normalization import BATCH_APART, Norm
 from composer.blocks.random import Dropout
 from composer.blocks.resampling import blur_pool
 
@@ -29,9 +30,10 @@ from composer.blocks.resampling import blur_pool
 def bias_beside(norm: Norm) -> bool:
     """Whether a convolution followed by `norm` has a bias, as in the released code of arXiv:1611.07004.
 
-    Only in front of instance normalization (where it does nothing), not in front of the others.
+    Only in front of instance normalization (where it does nothing), not in front of the others; and, beyond that code,
+    in a convolution whose weights are normalized, where nothing else shifts the features.
     """
-    return norm == "instance"
+    return norm in ("instance", "spectral")
 
 
 class UnetStage(nn.Module):
@@ -83,14 +85,14 @@ class Unet(nn.Module):
             last = level == depth - 1
             outer = widths[level - 1] if level else c
             norm_down: Norm = norm if 0 < level < depth - 1 else "none"
-            down.append(UnetStage(nn.Conv2d(outer, inner, 4, 2, 1, bias=bias), normalization(norm_down, inner)))
+            down.append(UnetStage(*with_norm(nn.Conv2d(outer, inner, 4, 2, 1, bias=bias), norm_down, inner)))
             given = inner if last or not skips else 2 * inner
             if level == 0:
                 up.append(UnetStage(nn.ConvTranspose2d(given, out, 4, 2, 1), nn.Identity()))
                 continue
             share = dropout if outer == inner == 8 * width and not last else 0.0
             raised = nn.ConvTranspose2d(given, outer, 4, 2, 1, bias=bias)
-            up.append(UnetStage(raised, normalization(norm, outer), share))
+            up.append(UnetStage(*with_norm(raised, norm, outer), share))
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
         self.output_activation = make_activation(output_activation)
 
@@ -171,7 +173,7 @@ class ResnetGenerator(nn.Module):
                 layers += [Enlarge(), *convolution(2 * wide, wide, 3, bias=bias, norm=norm, activation="relu")]
                 continue
             raised = nn.ConvTranspose2d(2 * wide, wide, 3, 2, 1, output_padding=1, bias=bias)
-            layers += [raised, normalization(norm, wide), nn.ReLU()]
+            layers += [*with_norm(raised, norm, wide), nn.ReLU()]
         *ends, _, last = convolution(width, out, 7, pad=pad, activation=output_activation)
         self.layers = nn.Sequential(*layers, *ends, last)
 

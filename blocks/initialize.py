@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from composer.blocks.spectral import SpectralNorm
 from composer.blocks.text import read_call
 from composer.errors import ComposeError, nearest
 
@@ -32,23 +33,26 @@ def initialize(module: nn.Module, rule: str, generator: torch.Generator) -> None
     - `kaiming(a)`, also called `he`: N(0, 2 / ((1 + a^2) fan_in)) (arXiv:1502.01852, eq. 10), a = 0 when left out;
     - `orthogonal(gain)`: orthogonal rows or columns times gain (arXiv:1312.6120);
 
-    with two settings: `bias`, `zero` (when left out) or `default` (uniform in +-1 / sqrt(fan_in)), and `norm`, what
+    with three settings: `bias`, `zero` (when left out) or `default` (uniform in +-1 / sqrt(fan_in)); `norm`, what
     the scale of batch normalization starts from: `one` (when left out) or the standard deviation of a draw around 1,
-    `normal(0.02, norm=0.02)`; its shift starts at 0. Other normalizations keep their own starting values.
+    `normal(0.02, norm=0.02)`; its shift starts at 0 (other normalizations keep their own starting values); and
+    `spectral`, what convolutions with a spectral norm start from: the law, `same` (when left out), or `default`.
 
-    Modules with starting values of their own (`draw_initial(generator)`) draw them in every case. What a weight norm
-    or a spectral norm holds is drawn by the same law. A `ComposeError` says when there is no such law.
+    Modules with starting values of their own (`draw_initial(generator)`) draw them in every case.
+    A `ComposeError` says when there is no such law.
     """
-    law, bias, norm = _read(rule)
+    law, bias, norm, spectral = _read(rule)
     for part in module.modules():
-        if isinstance(part, _WEIGHTED):
-            _fill(part.weight, law, generator)
-            if part.bias is not None and bias == "zero":
+        if isinstance(part, (*_WEIGHTED, SpectralNorm)):
+            own = isinstance(part, SpectralNorm) and spectral == "default"
+            weight = part.weight_bar if isinstance(part, SpectralNorm) else part.weight
+            _fill(weight, _default() if own else law, generator)
+            if part.bias is not None and bias == "zero" and not own:
                 nn.init.zeros_(part.bias)
             elif part.bias is not None:
-                bound = 1 / math.sqrt(max(1, _fan_in(part.weight)))
+                bound = 1 / math.sqrt(max(1, _fan_in(weight)))
                 _fill(part.bias, lambda t, g, b=bound: _uniform(t, b, g), generator)  # type: ignore[misc]
-        elif isinstance(part, _BATCH_NORMS) and part.affine and norm is not None:
+        if isinstance(part, _BATCH_NORMS) and part.affine and norm is not None:
             _fill(part.weight, lambda t, g: _normal(t, 1.0, norm, g), generator)
             nn.init.zeros_(part.bias)
         elif callable(draw_initial := getattr(part, "draw_initial", None)):
@@ -104,19 +108,22 @@ _LAWS: dict[str, Callable[..., Law]] = {
 }
 
 
-def _read(rule: str) -> tuple[Law, str, float | None]:
+def _read(rule: str) -> tuple[Law, str, float | None, str]:
     name, arguments, given = read_call(rule)
     keywords = dict(given)  # what was read is remembered: leave it alone
     if name not in _LAWS:
         raise ComposeError(f"unknown law '{name}' for starting weights", remedy=nearest(name, _LAWS))
     bias: Any = keywords.pop("bias", "default" if name == "default" else "zero")
     norm: Any = keywords.pop("norm", "one")
+    spectral: Any = keywords.pop("spectral", "same")
     if bias not in ("zero", "default"):
         raise ComposeError(f"bias is 'zero' or 'default' in '{rule}', not {bias!r}")
     if norm != "one" and not (isinstance(norm, (int, float)) and norm >= 0):
         raise ComposeError(f"norm is 'one' or a standard deviation in '{rule}', not {norm!r}")
+    if spectral not in ("same", "default"):
+        raise ComposeError(f"spectral is 'same' or 'default' in '{rule}', not {spectral!r}")
     try:
         law = _LAWS[name](*arguments, **keywords)
     except TypeError:
         raise ComposeError(f"'{rule}' does not take these numbers", remedy=f"try '{name}(0.02)'") from None
-    return law, bias, None if norm == "one" else float(norm)
+    return law, bias, None if norm == "one" else float(norm), spectral

@@ -10,13 +10,13 @@ from torch.nn import functional
 
 from composer.block import block
 from composer.blocks.layers import Pad, Positive, convolution
-from composer.blocks.normalization import Norm, normalization
+from composer.blocks.normalization import FeatureNorm, normalization
 
 
 class Coupling(nn.Module):
     """Additive coupling of the two halves of the channels: y1 = x1 + f(x2), y2 = x2 + g(y1)."""
 
-    def __init__(self, c: int, norm: Norm, pad: Pad) -> None:
+    def __init__(self, c: int, norm: FeatureNorm, pad: Pad) -> None:
         super().__init__()
 
         def half() -> nn.Sequential:
@@ -52,7 +52,7 @@ class ReversibleStack(nn.Module):
     Image-to-Image Translation (arXiv:1902.02729).
     """
 
-    def __init__(self, c: int, *, blocks: Positive = 9, norm: Norm = "instance", pad: Pad = "reflect") -> None:
+    def __init__(self, c: int, *, blocks: Positive = 9, norm: FeatureNorm = "instance", pad: Pad = "reflect") -> None:
         super().__init__()
         self.blocks = nn.ModuleList([Coupling(c, norm, pad) for _ in range(blocks)])
 
@@ -94,7 +94,7 @@ class GainConv(nn.Module):
 class MaskedCoupling(nn.Module):
     """Affine coupling on a checkerboard: the white pixels say how the black ones are scaled and shifted."""
 
-    def __init__(self, c: int, width: int, norm: Norm, odd: bool) -> None:
+    def __init__(self, c: int, width: int, norm: FeatureNorm, odd: bool) -> None:
         super().__init__()
         self.odd = odd
         self.net = nn.Sequential(GainConv(c, width), normalization(norm, width), nn.ReLU(), GainConv(width, 2 * c))
@@ -131,7 +131,7 @@ class CouplingFlow(nn.Module):
     Source: Density estimation using Real NVP (arXiv:1605.08803), eqs. 7 and 8. Differs: one scale, no squeezing.
     """
 
-    def __init__(self, c: int, *, width: Positive = 32, couplings: Positive = 4, norm: Norm = "batch") -> None:
+    def __init__(self, c: int, *, width: Positive = 32, couplings: Positive = 4, norm: FeatureNorm = "batch") -> None:
         super().__init__()
         self.couplings = nn.ModuleList([MaskedCoupling(c, width, norm, i % 2 == 1) for i in range(couplings)])
 

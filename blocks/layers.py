@@ -16,6 +16,7 @@ from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
 from composer.blocks.normalization import BATCH_APART, Norm, normalization
 from composer.blocks.random import Dropout
+from composer.blocks.spectral import SpectralNorm
 
 Pad = Literal["zero", "reflect", "replicate"]
 Positive = Annotated[int, Range(1, None)]
@@ -46,7 +47,14 @@ def convolution(
     explicit = pad != "zero" and amount > 0
     pads = [_PADS[pad](amount)] if explicit else []
     convolved = nn.Conv2d(c, out, kernel, stride, 0 if explicit else amount, bias=bias)
-    return [*pads, convolved, normalization(norm, out), make_activation(activation)]
+    return [*pads, *with_norm(convolved, norm, out), make_activation(activation)]
+
+
+def with_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm, out: int) -> tuple[nn.Module, nn.Module]:
+    """A convolution to `out` channels and its normalization; a spectral norm is part of the convolution."""
+    if norm == "spectral":
+        return SpectralNorm(conv), nn.Identity()
+    return conv, normalization(norm, out)
 
 
 @block(f"features[b c h w] -> features[b {_OUT} {{(h + 2*{_PADDING} - kernel)//stride + 1}} "
@@ -113,8 +121,8 @@ class ConvTransposeLayer(nn.Module):
         super().__init__()
         width = c * widen // narrow if out is None else out
         amount = (kernel - 1) // 2 if padding is None else padding
-        self.conv = nn.ConvTranspose2d(c, width, kernel, stride, amount, output_padding, bias=bias)
-        self.norm = normalization(norm, width)
+        raised = nn.ConvTranspose2d(c, width, kernel, stride, amount, output_padding, bias=bias)
+        self.conv, self.norm = with_norm(raised, norm, width)
         self.activation = make_activation(activation)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -188,6 +196,7 @@ class ResidualStack(nn.Module):
         activation: Activation = "relu",
         dropout: Share = 0.0,
         dropout_at: Literal["middle", "end"] = "middle",
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.blocks = nn.Sequential(
@@ -200,6 +209,7 @@ class ResidualStack(nn.Module):
                     activation=activation,
                     dropout=dropout,
                     dropout_at=dropout_at,
+                    bias=bias,
                 )
                 for _ in range(blocks)
             ]

@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from composer.block import Range, block
 
-# The kinds that a setting `norm` may name.
-Norm = Literal["none", "batch", "instance", "instance_affine", "layer"]
+# What a setting `norm` may name: a normalization of features, or of the weights of the convolution before it.
+FeatureNorm = Literal["none", "batch", "instance", "instance_affine", "instance_tracked", "layer"]
+Norm = Literal[FeatureNorm, "spectral"]
 BATCH_APART = "norm != 'batch'"  # `per_sample` of a block with such a setting: only batch normalization mixes rows
 
 
@@ -54,16 +55,18 @@ _NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "instance": nn.InstanceNorm2d,
     "instance_affine": lambda c: nn.InstanceNorm2d(c, affine=True),
+    "instance_tracked": lambda c: nn.InstanceNorm2d(c, affine=True, track_running_stats=True),
     "layer": LayerNorm,
 }
 
 
-def normalization(kind: Norm, c: int) -> nn.Module:
+def normalization(kind: FeatureNorm, c: int) -> nn.Module:
     """The normalization `kind` for `c` channels.
 
     `batch`: per channel over rows and pixels, scale and shift, running statistics (momentum 0.1), eps 1e-5.
     `instance`: per sample and channel over pixels, nothing learned, no running statistics, eps 1e-5.
-    `instance_affine`: the same with a scale (from 1) and a shift (from 0) per channel. `layer`: see `LayerNorm`.
+    `instance_affine`: the same with a scale (from 1) and a shift (from 0) per channel. `instance_tracked`: that, with
+    running statistics as batch normalization has them, which it uses in eval mode. `layer`: see `LayerNorm`.
     """
     return _NORMS[kind](c)
 
@@ -77,7 +80,7 @@ class Normalization(nn.Module):
     `normalization`. `batch` mixes the rows of a batch, the others do not.
     """
 
-    def __init__(self, c: int, *, kind: Norm = "instance") -> None:
+    def __init__(self, c: int, *, kind: FeatureNorm = "instance") -> None:
         super().__init__()
         self.norm = normalization(kind, c)
 

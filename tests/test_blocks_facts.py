@@ -19,6 +19,7 @@ from composer.blocks.normalization import AdaptiveNorm, LayerNorm, SpatialNorm, 
 from composer.blocks.penalties import square_norm, unit_gradient
 from composer.blocks.resampling import average_pool, blur_pool
 from composer.blocks.similarity import ms_ssim, ssim
+from composer.blocks.styled import AdaptiveResidualStack
 from composer.errors import ComposeError
 
 
@@ -48,6 +49,18 @@ def test_adaptive_norm_reads_the_scale_before_the_shift() -> None:
     x, style = noise(1, 2, 8, 8), noise(1, 4, seed=1)
     scale, shift = block.linear(style)[0, :2], block.linear(style)[0, 2:]
     assert torch.allclose(block(x, style), modulate(x, 1 + scale[None], shift[None]))
+
+
+def test_an_adaptive_stack_reads_shifts_before_scales_norm_by_norm() -> None:
+    block = AdaptiveResidualStack(2, 3, blocks=2, activation="none", pad="zero").double()
+    with torch.no_grad():
+        for layer in (p for n, p in block.named_parameters() if n.startswith("blocks")):
+            layer.zero_()  # nothing is left of the features but what the last norm of each block shifts them by
+        block.linear.weight.zero_()
+        block.linear.bias.copy_(torch.arange(16.0))
+    x = noise(1, 2, 4, 4)
+    out = block(x, noise(1, 3)) - x
+    assert torch.allclose(out, torch.tensor([4.0 + 12.0, 5.0 + 13.0]).double()[None, :, None, None].expand_as(out))
 
 
 def test_layer_norm_divides_by_the_unbiased_deviation_plus_eps() -> None:

@@ -13,6 +13,7 @@ from composer.blocks import draws
 from composer.blocks.encoders import ContentEncoder
 from composer.blocks.generators import Decoder
 from composer.blocks.initialize import initialize
+from composer.blocks.layers import ConvLayer
 from composer.blocks.random import Dropout, GeneratorSource, drawing, name_places
 from composer.blocks.state import History, Queue
 from composer.errors import ComposeError
@@ -152,6 +153,22 @@ def test_normal_sets_the_deviation_of_weights_and_of_batch_norm_scales() -> None
 
 def test_normal_leaves_batch_norm_scales_alone_unless_asked() -> None:
     assert torch.equal(started("normal(0.02)", nn.BatchNorm2d(8)).weight, torch.ones(8))
+
+
+def test_spectral_weights_may_start_from_another_law_than_the_others() -> None:
+    module = nn.Sequential(ConvLayer(16, out=64, norm="spectral"), ConvLayer(64, out=64))
+    initialize(module, "normal(0.5)", seeded())
+    spectral, plain = (module[i].conv for i in (0, 1))
+    assert float(spectral.weight_bar.detach().std()) == pytest.approx(0.5, rel=0.05)
+    assert not spectral.bias.any()
+    initialize(module, "normal(0.5, spectral=default)", seeded())
+    bound = 1 / math.sqrt(16 * 9)
+    assert 0.9 * bound < float(spectral.weight_bar.detach().abs().max()) <= bound
+    assert 0 < float(spectral.bias.detach().abs().max()) <= bound
+    assert float(plain.weight.detach().std()) == pytest.approx(0.5, rel=0.05)
+    assert not plain.bias.any()
+    with pytest.raises(ComposeError, match="spectral is 'same' or 'default'"):
+        initialize(module, "normal(0.5, spectral=other)", seeded())
 
 
 def test_default_biases_are_uniform_within_the_root_of_the_fan() -> None:

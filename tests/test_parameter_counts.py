@@ -9,7 +9,8 @@ from composer.blocks.discriminators import MultiscaleDiscriminator, PatchDiscrim
 from composer.blocks.encoders import ContentEncoder, StyleEncoder
 from composer.blocks.features import Vgg16
 from composer.blocks.generators import Decoder, ResnetGenerator, Unet
-from composer.blocks.layers import ConvLayer, ConvTransposeLayer, ResidualStack
+from composer.blocks.layers import ConvLayer, ConvTransposeLayer, LinearLayer, ResidualStack
+from composer.blocks.styled import AdaptiveResidualStack
 
 
 def count(*networks: nn.Module) -> int:
@@ -57,6 +58,12 @@ def test_encoder_and_decoder_of_a_variational_pair() -> None:
 
 def test_style_encoder() -> None:
     assert count(StyleEncoder(3)) == 2_764_936
+
+
+def test_decoder_that_a_style_conditions() -> None:
+    stack, rest = AdaptiveResidualStack(256, 256), Decoder(256, residual=0)
+    assert count(stack.blocks, rest) == 5_754_627
+    assert count(LinearLayer(8, out=256), LinearLayer(256, out=256), stack.linear) == 1_120_768
 
 
 def test_multiscale_discriminator() -> None:

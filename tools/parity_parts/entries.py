@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from composer.errors import ComposeError, Place, nearest
@@ -13,14 +13,30 @@ from composer.tree import Mapping as MappingNode
 
 from .formula import Scope, fill, parse, references, value_of
 
+FORMS = ("numbers", "rows", "flat")  # what `as:` of a draw may be
+
 
 @dataclass(frozen=True)
 class Draw:
-    """A recorded draw is our draw `to`, or with `numbers` a list of single draws, of which `drop` are none."""
+    """A recorded draw is our draw `to`: as it is, each of its rows as one axis (`rows`), all of it as one (`flat`), or
+    with `numbers` a list of single draws, of which `drop` are none."""
 
     to: str
-    numbers: bool = False
+    form: str = ""
     drop: Any = None
+
+    @property
+    def numbers(self) -> bool:
+        return self.form == "numbers"
+
+
+@dataclass(frozen=True)
+class Given:
+    """A draw of a translation is a recorded array, or one row of it, in the form that `Draw` says."""
+
+    array: str
+    row: int | None = None
+    form: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,7 @@ class Use:
     inputs: Mapping[str, str]  # our input ("" = the only one) -> array
     rows: int | None = None  # how many rows of them
     draws: str = ""  # arrays that start so are its draws
+    given: Mapping[str, Given] = field(default_factory=dict)  # our draw -> what it is
 
 
 EMPTY = MappingNode((), Place("mapping"))
@@ -113,26 +130,53 @@ def _expression(node: Node, scope: Scope) -> Expression:
 
 
 def read_draw(node: Node, scope: Scope) -> Draw:
-    """`OUR NAME`, or `{to: OUR NAME, as: numbers, drop: -1}`."""
+    """`OUR NAME`, or `{to: OUR NAME, as: numbers | rows | flat, drop: -1}`."""
     if isinstance(node, Leaf):
         return Draw(fill(as_text(node), scope, node.place))
     group = as_mapping(node, ("to", "as", "drop"))
     to, drop = group.get("to"), group.get("drop")
     if to is None:
         raise ComposeError("'to' is missing", group.place)
-    return Draw(fill(as_text(to), scope, to.place), group.get("as") is not None, None if drop is None else plain(drop))
+    return Draw(fill(as_text(to), scope, to.place), _form(group), None if drop is None else plain(drop))
+
+
+def _form(group: MappingNode) -> str:
+    node = group.get("as")
+    if node is None:
+        return ""
+    if as_text(node) not in FORMS:
+        raise ComposeError(f"'{as_text(node)}' is no form of a draw", node.place, f"one of {', '.join(FORMS)}")
+    return as_text(node)
+
+
+def read_given(node: Node, scope: Scope) -> Given:
+    """`ARRAY`, or `{of: ARRAY, row: EXPRESSION, as: rows | flat}`."""
+    if isinstance(node, Leaf):
+        return Given(fill(as_text(node), scope, node.place))
+    group = as_mapping(node, ("of", "row", "as"))
+    of, row = group.get("of"), group.get("row")
+    if of is None:
+        raise ComposeError("'of' is missing", group.place)
+    number = None if row is None else int(worked_out(row, scope))
+    return Given(fill(as_text(of), scope, of.place), number, _form(group))
 
 
 def read_use(node: Node, scope: Scope) -> Use:
-    """`{as: TRANSLATION, of: ARRAY or {INPUT: ARRAY}, rows: N, draws: START OF NAMES}`."""
+    """`{as: TRANSLATION, of: ARRAY or {INPUT: ARRAY}, rows: N, draws: START OF NAMES or {OUR NAME: ARRAY}}`."""
     group = as_mapping(node, ("as", "of", "rows", "draws"))
     name, of, rows, draws = (group.get(key) for key in ("as", "of", "rows", "draws"))
     if name is None or of is None:
         raise ComposeError("a translation needs 'as' and 'of'", group.place)
-    inputs = {"": of} if isinstance(of, Leaf) else {key.text: node for key, node in as_mapping(of)}
+    inputs = {"": of}
+    if not isinstance(of, Leaf):
+        inputs = {fill(key.text, scope, key.place): node for key, node in as_mapping(of)}
+    begins = isinstance(draws, Leaf)
+    pairs = () if draws is None or begins else as_mapping(draws)
+    given = {fill(key.text, scope, key.place): read_given(node, scope) for key, node in pairs}
     return Use(
         fill(as_text(name), scope, name.place),
         {key: fill(as_text(node), scope, node.place) for key, node in inputs.items()},
         None if rows is None else int(worked_out(rows, scope)),
-        "" if draws is None else fill(as_text(draws), scope, draws.place),
+        fill(as_text(draws), scope, draws.place) if draws is not None and begins else "",
+        given,
     )

@@ -75,7 +75,9 @@ class Replay:
 
     def load(self, arrays: Arrays) -> None:
         """Give every network the recorded weights; a `ComposeError` when one has no partner or another shape."""
-        theirs = [_network_and_key(n) for n in arrays if n.startswith("init/") and n in self.uses.fed]
+        # What starts a buffer may be written over before it is read; then only its end is compared.
+        known = self.uses.fed | {f"init/{n.partition('/')[2]}" for n in self.uses.compared if n.startswith("final/")}
+        theirs = [_network_and_key(n) for n in arrays if n.startswith("init/") and n in known]
         ours = [(network, key) for network, module in self.modules.items() for key in module.state_dict()]
         self.partners = self.mapping.keys.paired(theirs, ours)
         for name in theirs:
@@ -145,9 +147,14 @@ class Replay:
             array = arrays.get(start + theirs)
             if array is None:
                 continue
-            items = [x.item() for x in array.ravel() if x != draw.drop] if draw.numbers else [torch.from_numpy(array)]
+            items = [x.item() for x in array.ravel() if x != draw.drop] if draw.numbers else [formed(array, draw.form)]
             fed.setdefault(draw.to, []).extend(items)
-        return {name: items for name, items in fed.items() if items}
+        return {name: self.in_order(name, items) for name, items in fed.items() if items}
+
+    def in_order(self, name: str, items: list[Any]) -> Any:
+        """What a draw is fed with one after the other; what is fed in place of another value stays for an iteration."""
+        node = self.program.graph.values.get(name)
+        return items if node is None or node.op == "draw" else items[0]
 
     def read(self, result: StepResult, iteration: int) -> Iterator[Ours]:
         """What a step gave, under the names of the trace."""
@@ -195,6 +202,11 @@ class Replay:
             inputs[field] = torch.from_numpy(np.array(arrays[name]))[: use.rows]
         given: Any = inputs[""] if set(inputs) == {""} else inputs
         fed = self.draws(arrays, use.draws) if use.draws else {}
+        for name, one in use.given.items():
+            if one.array not in arrays:
+                raise ComposeError(f"the trace has no {one.array}")
+            array = arrays[one.array] if one.row is None else arrays[one.array][one.row : one.row + 1]
+            fed[name] = [formed(array, one.form)]
         found = self.program.translate(given, use.name, draws=fed)
         own, left = sorted(self.program.draws.own), self.program.draws.unused()
         if own:
@@ -202,6 +214,12 @@ class Replay:
         if left:
             raise ComposeError(f"translation '{use.name}': draws were fed that nothing drew: {', '.join(left)}")
         return found.numpy()  # type: ignore[no-any-return]
+
+
+def formed(array: np.ndarray, form: str) -> Tensor:
+    """A recorded array as a draw: its rows, or all of it, in one axis where `form` says so."""
+    tensor = torch.from_numpy(np.array(array))
+    return tensor.flatten(1) if form == "rows" else tensor.flatten() if form == "flat" else tensor
 
 
 def modules_of(program: Any) -> dict[str, torch.nn.Module]:
@@ -226,6 +244,7 @@ def classify(case: Case, mapping: Resolved) -> Uses:
         "grad": ("gradients", mapping.gradients), "lr": ("rates", mapping.rates),
     }  # fmt: skip
     inputs = {name for use in mapping.translate.values() for name in use.inputs.values()}
+    inputs |= {one.array for use in mapping.translate.values() for one in use.given.values()}
     starts = tuple(use.draws for use in mapping.translate.values() if use.draws)
     networks = {rule.their_network for rule in mapping.keys.rules}
     for name in case.arrays:
@@ -278,6 +297,7 @@ def _read(reading: Reading, found: Mapping[str, Any]) -> Any:
         "flat": lambda x: x.reshape(-1),
         "stack": lambda *xs: torch.cat(xs),
         "item": lambda xs, number: xs[number],
+        "pixel": lambda x: x[:, :, None, None],
     }
     value = value_of(reading.tree, {}, refer, functions)
     return value.detach().numpy() if isinstance(value, Tensor) else value

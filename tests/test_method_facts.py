@@ -1,0 +1,112 @@
+"""What is published of a method and no trace shows: sizes of its networks at full size, outputs, starts, schedules."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import composer
+from composer.clock import NUMBERS, Clock
+from composer.drawing.counts import parameter_counts
+
+# Graph with variants: parameters of its networks (those of an index are alike), sizes of values.
+FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
+    ("munit",): (
+        {"S": 2_764_936, "C": 5_385_856, "G": 5_754_627 + 1_120_768, "D": 8_271_171},
+        {
+            "content[a]": (256, 64, 64),
+            "style_of[a]": (8,),
+            "fake[a,b]": (3, 256, 256),
+            "D[b](fake[a,b])": [(1, 16, 16), (1, 8, 8), (1, 4, 4)],
+        },
+    ),
+}
+
+# Graph: numbers that its params have.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "munit": {
+        "lr": 1e-4, "beta1": 0.5, "beta2": 0.999, "weight_decay": 1e-4, "step_size": 100_000, "gamma": 0.5,
+        "gan_weight": 1, "recon_weight": 10, "style_weight": 1, "content_weight": 1, "cycle_weight": 0,
+        "vgg_weight": 0, "iterations": 1_000_000, "batch": 1,
+    },
+}  # fmt: skip
+
+# Graph: its group, length of an epoch, and the factor of the rate at iterations.
+SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
+    ("munit", "default", 1000, {0: 1, 99_998: 1, 99_999: 0.5, 199_998: 0.5, 199_999: 0.25, 999_999: 0.5**10}),
+]
+
+# Graph, settings that make it small, network, weight, its standard deviation.
+SMALL: dict[str, dict[str, Any]] = {
+    "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
+}
+STARTS: list[tuple[str, str, str, float]] = [
+    ("munit", "C[a]", "layers.2.conv.weight", math.sqrt(2 / (32 * 16))),
+    ("munit", "S[b]", "layers.4.conv.weight", math.sqrt(2 / (64 * 16))),
+    ("munit", "G[a]", "layers.mixed.linear.weight", math.sqrt(2 / 64)),
+    ("munit", "D[a]", "scales.0.0.conv.weight", 0.02),
+    ("munit", "D[a]", "scales.0.2.conv.weight_bar", 1 / math.sqrt(3 * 32 * 16)),  # uniform in +-1 / sqrt(fan in)
+    ("munit", "D[a]", "scales.0.2.conv.bias", 1 / math.sqrt(3 * 32 * 16)),
+]
+
+
+@pytest.mark.parametrize("name", FACTS, ids="+".join)
+def test_networks_have_as_many_parameters_as_published(name: tuple[str, ...]) -> None:
+    shaped = composer.check(name[0], variants=name[1:])
+    wanted = FACTS[name][0]
+    found = parameter_counts(shaped)
+    assert {network: wanted[network.partition("[")[0]] for network in found} == found
+    assert {network.partition("[")[0] for network in found} == set(wanted)
+
+
+@pytest.mark.parametrize("name", FACTS, ids="+".join)
+def test_outputs_have_the_published_sizes(name: tuple[str, ...]) -> None:
+    shaped = composer.check(name[0], variants=name[1:])
+    by_text = {node.text: type_ for node, type_ in shaped.types.items()}
+    by_text |= {value: shaped.types[node] for value, node in shaped.graph.values.items() if node in shaped.types}
+    for text, wanted in FACTS[name][1].items():
+        found: Any = by_text[text]
+        if isinstance(wanted, list):
+            assert [item.dims[1:] for item in found.items] == wanted, text
+        else:
+            assert found.dims[1:] == wanted, text
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_numbers_are_those_of_the_authors(name: str) -> None:
+    params = composer.check(name).graph.params
+    assert {key: params[key] for key in DEFAULTS[name]} == DEFAULTS[name]
+
+
+@pytest.mark.parametrize(("name", "group", "epoch", "factors"), SCHEDULES)
+def test_rates_follow_the_authors_schedule(name: str, group: str, epoch: int, factors: dict[int, float]) -> None:
+    (one,) = [g for g in composer.check(name).graph.groups if g.name == group]
+    for iteration, factor in factors.items():
+        found = eval(one.rate, {"__builtins__": {}, **NUMBERS}, {"clock": Clock(iteration, epoch)})
+        assert found == pytest.approx(factor, rel=1e-12), iteration
+
+
+@pytest.fixture(scope="module")
+def small() -> dict[str, Any]:
+    """Each graph made small, by name."""
+    return {
+        name: composer.compile(name, settings={f"params.{key}": value for key, value in settings.items()})
+        for name, settings in SMALL.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "network", "key", "deviation"), STARTS)
+def test_weights_start_as_the_authors_do(
+    small: dict[str, Any], name: str, network: str, key: str, deviation: float
+) -> None:
+    weight = small[name].networks[network].state_dict()[key]
+    assert float(weight.std()) == pytest.approx(deviation, rel=max(0.05, 3 / math.sqrt(weight.numel())))
+
+
+def test_biases_start_at_zero_where_the_law_says_so(small: dict[str, Any]) -> None:
+    for network, key in (("C[a]", "layers.1.conv.bias"), ("G[b]", "layers.mixed.linear.bias")):
+        assert not small["munit"].networks[network].state_dict()[key].any()
+    gamma = small["munit"].networks["G[a]"].state_dict()["layers.decoder.layers.2.norm.gamma"]
+    assert 0 <= float(gamma.min()) < 0.2 < 0.8 < float(gamma.max()) < 1
