@@ -258,3 +258,33 @@ def test_words_for_tables_that_are_not_there(tmp_path: Path) -> None:
     assert error_of([f"x={tmp_path}/images", f"y={tmp_path}/images"], streams()) == (
         "g.yaml:8:5: y is attributes, and a folder cannot give that; write y=TABLE.csv"
     )
+
+
+# -- test data ------------------------------------------------------------------------------------------------------
+
+
+def test_test_data_share_the_words_of_training(tmp_path: Path) -> None:
+    for part, lines in {
+        "one": "1,cat\n2,dog\n3,cow\n",
+        "two": "1,dog\n2,dog\n3,cow\n",
+        "wrong": "1,dgo\n2,cat\n3,cat\n",
+    }.items():
+        faces(tmp_path / part, f"file,animal\n{lines}", "labels.csv")
+    wanted = streams("label", 3)
+    train = open_data([str(tmp_path / "one")], wanted)
+    test = open_data([str(tmp_path / "two")], wanted, like=train)
+    assert [int(test.sources["faces"].row(i)["y"]) for i in range(3)] == [2, 2, 1]
+    with pytest.raises(
+        ComposeError, match=r"labels.csv:2:1: animal of '1' is 'dgo', which training does not know; did you"
+    ):
+        open_data([str(tmp_path / "wrong")], wanted, like=train)
+
+
+def test_test_folders_share_the_domains_of_training(tmp_path: Path) -> None:
+    folder(tmp_path, train__cat=["1"], train__dog=["1"], other__dog=["1", "2"], none__cow=["1"])
+    wanted = streams("label", 2)
+    train = open_data([str(tmp_path / "train")], wanted)
+    test = open_data([str(tmp_path / "other")], wanted, like=train)
+    assert [int(test.sources["faces"].row(i)["y"]) for i in range(2)] == [1, 1]
+    with pytest.raises(ComposeError, match=r"none of cat, dog has pictures in '.*/none': it holds cow/ \(1 picture\)"):
+        open_data([str(tmp_path / "none")], wanted, like=train)

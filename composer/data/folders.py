@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from composer.data.binding import bind_layout
+from composer.data.binding import Names, bind_layout
 from composer.data.dataset import Dataset, bind
 from composer.data.files import FileSource, examine, with_options
 from composer.data.layout_words import find_layout
@@ -32,12 +32,14 @@ def open_data(
     seed: int = 0,
     split: str | None = None,
     look: bool = True,
+    like: Dataset | None = None,
 ) -> Dataset:
     """The data that a user named: one folder in a known layout, `a=DIR b=DIR` by the names of the inputs, or Python.
 
     `direction="b2a"` swaps the two pictures of a layout: its folders A and B, or the left and right halves. `split`
     holds out a share (`0.1`) or number (`20`) of rows where there is no test part. All files are looked at first,
-    unless `look` is False because the caller will read all of them.
+    unless `look` is False because the caller will read all of them. `like` is the data of training, when these rows are
+    for tests: words then become the same labels.
     Raises ComposeError: unknown layout, missing folders, no pairs, unreadable files, ids that are no class.
     """
     check_streams(streams)
@@ -46,7 +48,8 @@ def open_data(
         raise ComposeError(f"unknown direction '{direction}'", remedy="it is a2b or b2a")
     share = read_share(split) if split is not None else None
     items = read_spec(spec)
-    sources, held_out, notes = _sources(items, streams, swapped=swapped)
+    known = {name: words for source in (like.sources if like else {}).values() for name, words in names_of(source)}
+    sources, held_out, notes = _sources(items, streams, known, swapped=swapped)
     if look:
         _examine(streams, sources, held_out)
     if share is not None:
@@ -62,7 +65,7 @@ def open_data(
 Bound = tuple[dict[str, Source], dict[str, Source], list[str]]
 
 
-def _sources(items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool) -> Bound:
+def _sources(items: Sequence[Item], streams: Sequence[Stream], known: Names, *, swapped: bool) -> Bound:
     """The training rows, the test rows if there are any, and notes."""
     plain = [item for item in items if not item.name]
     if len(plain) == 1 and len(items) == 1 and python_name(plain[0].value):
@@ -73,11 +76,11 @@ def _sources(items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool)
     _check_forms(streams)
     if len(plain) == 1 and plain[0].value:
         layout, test = _in_one_folder(Path(plain[0].value).expanduser(), items, streams, swapped=swapped)
-        return _bound(Named(layout, test), streams)
+        return _bound(Named(layout, test), streams, known)
     if not plain and items:
         if swapped:
             raise ComposeError("b2a swaps the folders of a layout, and here they are named", remedy="swap the names")
-        return _bound(read_named(items, streams), streams)
+        return _bound(read_named(items, streams), streams, known)
     names = short_names(fields_of(streams, *SPATIAL))
     folders = [item.value for item in plain] if len(plain) == len(names) == len(items) else ["DIR"] * len(names)
     form = " ".join(f"{name}={folder}" for name, folder in zip(names, folders, strict=True))
@@ -87,7 +90,7 @@ def _sources(items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool)
     )
 
 
-def _bound(named: Named, streams: Sequence[Stream]) -> Bound:
+def _bound(named: Named, streams: Sequence[Stream], known: Names) -> Bound:
     by_python = {name for name, _ in named.python}
     by_files = [stream for stream in streams if stream.name not in by_python]
     sources: dict[str, Source] = {}
@@ -96,16 +99,22 @@ def _bound(named: Named, streams: Sequence[Stream]) -> Bound:
         found, said = open_python(value, [stream for stream in streams if stream.name == name])
         sources.update(found)
         notes += said
-    files, said = bind_layout(named.layout, by_files)
+    files, said = bind_layout(named.layout, by_files, known)
     sources.update(files)
     notes += said
     held_out: dict[str, Source] = {}
     if named.test and not by_python:
         try:
-            held_out.update(bind_layout(named.test, by_files, like=named.layout)[0])
+            words = {name: one for source in files.values() for name, one in names_of(source)}
+            held_out.update(bind_layout(named.test, by_files, words)[0])
         except ComposeError as error:
             notes.append(f"the test part is not used: {error.fact}")
     return sources, held_out, notes
+
+
+def names_of(source: Source) -> list[tuple[str, tuple[str, ...]]]:
+    """The labels of a source whose numbers stand for words, each with its words."""
+    return list(getattr(source, "names", {}).items())
 
 
 def _check_forms(streams: Sequence[Stream]) -> None:

@@ -39,12 +39,12 @@ class Table:
 
     def find(self, path: Path) -> str | None:
         """The name under which a picture stands in the table: with its folders, its file name, or its stem."""
-        parts = PurePosixPath(path.as_posix()).parts
+        parts = unicodedata.normalize("NFC", path.as_posix()).split("/")
         for count in range(min(4, len(parts)), 0, -1):
-            name = unicodedata.normalize("NFC", "/".join(parts[-count:]))
+            name = "/".join(parts[-count:])
             if name in self.rows:
                 return name
-        stem = unicodedata.normalize("NFC", path.stem)
+        stem = PurePosixPath(parts[-1]).stem
         if stem in self.rows:
             return stem
         # A data set may have been converted to another format after its table was written.
@@ -74,10 +74,11 @@ def read_table(path: Path) -> Table:
         numbered = numbered[1:]
     separator = max(",;\t", key=numbered[0][1].count)
     if separator in numbered[0][1]:
-        cells = [(n, next(csv.reader([line], delimiter=separator))) for n, line in numbered]
+        read = csv.reader((line for _, line in numbered), delimiter=separator)
+        cells = [(numbered[read.line_num - 1][0], [cell.strip() for cell in row]) for row in read]
     else:
         cells = [(n, line.split()) for n, line in numbered]
-    return _table(path, [(n, [cell.strip() for cell in row]) for n, row in cells])
+    return _table(path, cells)
 
 
 def _table(path: Path, cells: Sequence[tuple[int, list[str]]]) -> Table:
@@ -105,7 +106,8 @@ def _table(path: Path, cells: Sequence[tuple[int, list[str]]]) -> Table:
                 Place(shown(path), number),
                 "give each line a cell for each column",
             )
-        name = unicodedata.normalize("NFC", row[0].replace("\\", "/").removeprefix("./"))
+        name = row[0] if row[0].isascii() else unicodedata.normalize("NFC", row[0])
+        name = name.replace("\\", "/").removeprefix("./")
         if name in rows:
             raise ComposeError(f"'{name}' stands twice", Place(shown(path), number), f"see line {lines[name]} too")
         rows[name], lines[name] = tuple(row[1:]), number
@@ -164,18 +166,32 @@ def _columns(table: Table, name: str) -> str:
     return close or f"it has {listed(table.columns, 40)}"
 
 
-def table_values(table: Table, column: Field, asked: Sequence[str], names: Sequence[str]) -> tuple[Values, list[str]]:
-    """The values of a field for the pictures that stand under `names` in the table, and notes.
+@dataclass(frozen=True)
+class Found:
+    """What a table has for a field. label: int64 [rows]; attributes (0 and 1), code: float32 [rows, count].
 
-    label: int64 [rows]; attributes: float32 [rows, count] of 0 and 1; code: float32 [rows, count].
+    `words` are what the numbers of a label stand for; `note` says which columns, or which words, became what.
+    """
+
+    values: Values
+    note: str = ""
+    words: tuple[str, ...] = ()
+
+
+def table_values(
+    table: Table, column: Field, asked: Sequence[str], names: Sequence[str], known: Sequence[str] = ()
+) -> Found:
+    """The values of a field for the pictures that stand under `names` in the table.
+
+    `known`: the words of a label whose numbers are settled already.
     """
     chosen = choose_columns(table, column, asked)
     if column.kind == "label":
-        return _labels(table, column, chosen[0], names)
+        return _labels(table, column, chosen[0], names, known)
     read = _flag if column.kind == "attributes" else _number
     values = [[read(table, name, table.columns[k], table.rows[name][k]) for k in chosen] for name in names]
     words = ", ".join(table.columns[k] for k in chosen)
-    return np.array(values, np.float32).reshape(len(names), len(chosen)), [f"{column.name} is {words}"]
+    return Found(np.array(values, np.float32).reshape(len(names), len(chosen)), f"{column.name} is {words}")
 
 
 def _flag(table: Table, name: str, column: str, cell: str) -> float:
@@ -195,11 +211,11 @@ def _number(table: Table, name: str, column: str, cell: str) -> float:
     return value
 
 
-def _labels(table: Table, column: Field, chosen: int, names: Sequence[str]) -> tuple[Values, list[str]]:
+def _labels(table: Table, column: Field, chosen: int, names: Sequence[str], known: Sequence[str]) -> Found:
     """Numbers as they are; words get numbers in their order."""
     classes, title = column.args[0], table.columns[chosen]
     cells = {name: table.rows[name][chosen] for name in names}
-    if all(cell.removeprefix("-").isdecimal() and cell.isascii() for cell in cells.values()):
+    if not known and all(cell.removeprefix("-").isdecimal() and cell.isascii() for cell in cells.values()):
         for name, cell in cells.items():
             if not 0 <= int(cell) < classes:
                 top = max(map(int, cells.values()))
@@ -208,8 +224,8 @@ def _labels(table: Table, column: Field, chosen: int, names: Sequence[str]) -> t
                     remedy += f", or set the number of classes to {top + 1}{column.to_set(top + 1)}"
                 fact = f"{title} of '{name}' is {cell}, and {column.name} is label({classes})"
                 raise ComposeError(fact, table.place(name), remedy)
-        return np.array([int(cells[name]) for name in names], np.int64), []
-    words = sorted({row[chosen] for row in table.rows.values()})
+        return Found(np.array([int(cells[name]) for name in names], np.int64))
+    words = list(known) or sorted({row[chosen] for row in table.rows.values()})
     if "" in words:
         name = next(name for name, row in table.rows.items() if not row[chosen])
         raise ComposeError(f"{title} of '{name}' is empty", table.place(name), "give each picture a label")
@@ -221,8 +237,12 @@ def _labels(table: Table, column: Field, chosen: int, names: Sequence[str]) -> t
             f"set the number of domains of the graph to {len(words)}{column.to_set(len(words))}",
         )
     numbers = {word: number for number, word in enumerate(words)}
+    for name, cell in cells.items():
+        if cell not in numbers:
+            fact = f"{title} of '{name}' is '{cell}', which training does not know"
+            raise ComposeError(fact, table.place(name), nearest(cell, words))
     note = f"{column.name} is {title}: {', '.join(f'{word} {number}' for word, number in numbers.items())}"
-    return np.array([numbers[cells[name]] for name in names], np.int64), [note]
+    return Found(np.array([numbers[cells[name]] for name in names], np.int64), note, tuple(words))
 
 
 def array_values(path: Path, column: Field, count: int) -> Values:
