@@ -288,3 +288,17 @@ def test_test_folders_share_the_domains_of_training(tmp_path: Path) -> None:
     assert [int(test.sources["faces"].row(i)["y"]) for i in range(2)] == [1, 1]
     with pytest.raises(ComposeError, match=r"none of cat, dog has pictures in '.*/none': it holds cow/ \(1 picture\)"):
         open_data([str(tmp_path / "none")], wanted, like=train)
+
+
+@pytest.mark.parametrize("text", ["1.jpg 0\n2.jpg 2\n3.jpg 0\n", "image_id,partition\n1.jpg,0\n2.jpg,1\n3.jpg,0\n"])
+def test_the_partition_of_celeba_holds_rows_out(tmp_path: Path, text: str) -> None:
+    root = faces(tmp_path)
+    (root / f"list_eval_partition.{'csv' if ',' in text else 'txt'}").write_text(text)
+    data = open_data([str(root)], streams(number=3))
+    assert data.rows() == {"faces": 2} and data.held_out is not None
+    assert data.held_out.sources["faces"].row(0)["y"].tolist() == [1, 0, 0]
+    assert data.notes[-1].endswith("holds out 1 of 3 rows of 'faces'")
+    with pytest.raises(ComposeError, match="--split holds out rows of data without a test part, and this data has one"):
+        open_data([str(root)], streams(number=3), split="1")
+    (root / data.notes[-1].split("'")[1].rsplit("/")[-1]).write_text(text.replace("0\n", "1\n"))
+    assert "leaves no row of 'faces' for training; 0 is training" in error_of([str(root)], streams(number=3))

@@ -9,10 +9,11 @@ from composer.data.binding import Names, bind_layout
 from composer.data.dataset import Dataset, bind
 from composer.data.files import FileSource, examine, with_options
 from composer.data.layout_words import find_layout
-from composer.data.layouts import Layout, recognise, short_names
+from composer.data.layouts import Layout, find_partition, recognise, short_names, some_by_role
 from composer.data.maps import scan_maps
-from composer.data.named import Named, read_named
+from composer.data.named import Named, read_columns, read_named
 from composer.data.origins import TEST
+from composer.data.partition import by_partition
 from composer.data.python_data import open_python, python_name
 from composer.data.source import Source
 from composer.data.spec import Item, read_spec
@@ -75,8 +76,8 @@ def _sources(items: Sequence[Item], streams: Sequence[Stream], known: Names, *, 
         return dict(sources), {}, notes
     _check_forms(streams)
     if len(plain) == 1 and plain[0].value:
-        layout, test = _in_one_folder(Path(plain[0].value).expanduser(), items, streams, swapped=swapped)
-        return _bound(Named(layout, test), streams, known)
+        named = _in_one_folder(Path(plain[0].value).expanduser(), items, streams, swapped=swapped)
+        return _bound(named, streams, known)
     if not plain and items:
         if swapped:
             raise ComposeError("b2a swaps the folders of a layout, and here they are named", remedy="swap the names")
@@ -101,8 +102,11 @@ def _bound(named: Named, streams: Sequence[Stream], known: Names) -> Bound:
         notes += said
     files, said = bind_layout(named.layout, by_files, known)
     sources.update(files)
-    notes += said
+    notes += [*said, *named.notes]
     held_out: dict[str, Source] = {}
+    if named.partition:
+        kept, out, said = by_partition(files, named.partition)
+        return {**sources, **kept}, dict(out), [*notes, *said]
     if named.test and not by_python:
         try:
             words = {name: one for source in files.values() for name, one in names_of(source)}
@@ -136,22 +140,25 @@ def _check_forms(streams: Sequence[Stream]) -> None:
         raise ComposeError.together(problems)
 
 
-def _in_one_folder(
-    folder: Path, items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool
-) -> tuple[Layout, Layout | None]:
-    from composer.data.named import read_columns
-
+def _in_one_folder(folder: Path, items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool) -> Named:
     asked = read_columns([item for item in items if item.name], streams)
     layout = find_layout(folder, streams, asked)
     test = recognise(folder, streams, TEST, asked)
     test = test if test is not None and test.joined == layout.joined else None
     if not swapped:
-        return layout, test
+        notes = []
+        if test is None and fields_of(streams, "label_map", "ids"):
+            here, lacking = some_by_role(folder, streams, TEST)
+            if here:
+                there, none = " and ".join(here), " and ".join(lacking)
+                notes.append(f"the test part is not used: it has a folder for {there}, and none for {none}")
+        partition = find_partition(folder) if layout.tables and test is None else None
+        return Named(layout, test, partition=partition, notes=tuple(notes))
     names = list(layout.folders)
     if len(names) != 2 or len(fields_of(streams, "image")) != 2:
         count = len(fields_of(streams, "image"))
         raise ComposeError(f"b2a swaps two pictures, and this graph reads {count}", remedy="leave the direction out")
-    return _swapped(layout), _swapped(test) if test else None
+    return Named(_swapped(layout), _swapped(test) if test else None)
 
 
 def _swapped(layout: Layout) -> Layout:
