@@ -69,7 +69,7 @@ def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
         dataset, words, workers = demo_dataset(streams, seed=settings.seed), "built-in demo", 0
     shown = dataset.held_out or dataset
     if settings.test_data:
-        shown = open_data(settings.test_data, streams, direction=direction, seed=settings.seed)
+        shown = open_data(settings.test_data, streams, direction=direction, seed=settings.seed, like=dataset)
     notes = [] if shown is not dataset else [NO_TEST]
     workers = workers if settings.workers is None else settings.workers
     return _assemble(words, not settings.data, dataset, shown, workers, graph, notes)

@@ -325,3 +325,12 @@ def test_sources_without_names_split_by_number() -> None:
 
     with pytest.raises(ComposeError, match="--split cannot divide this data; give --test-data"):
         hold_out({"s": Noise(9, "x", 3)}, 0.3, 0, "0.3")
+
+
+def test_a_test_part_that_lacks_a_folder_is_said(tmp_path: Path) -> None:
+    for what in ("img", "label", "inst"):
+        grey(tmp_path, f"train_{what}/1.png")
+    grey(tmp_path, "test_label/1.png", "test_inst/1.png")
+    data = open_data([str(tmp_path)], SCENE)
+    assert data.held_out is None
+    assert data.notes == ("the test part is not used: it has a folder for label and inst, and none for photo",)

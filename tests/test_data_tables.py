@@ -258,3 +258,47 @@ def test_words_for_tables_that_are_not_there(tmp_path: Path) -> None:
     assert error_of([f"x={tmp_path}/images", f"y={tmp_path}/images"], streams()) == (
         "g.yaml:8:5: y is attributes, and a folder cannot give that; write y=TABLE.csv"
     )
+
+
+# -- test data ------------------------------------------------------------------------------------------------------
+
+
+def test_test_data_share_the_words_of_training(tmp_path: Path) -> None:
+    for part, lines in {
+        "one": "1,cat\n2,dog\n3,cow\n",
+        "two": "1,dog\n2,dog\n3,cow\n",
+        "wrong": "1,dgo\n2,cat\n3,cat\n",
+    }.items():
+        faces(tmp_path / part, f"file,animal\n{lines}", "labels.csv")
+    wanted = streams("label", 3)
+    train = open_data([str(tmp_path / "one")], wanted)
+    test = open_data([str(tmp_path / "two")], wanted, like=train)
+    assert [int(test.sources["faces"].row(i)["y"]) for i in range(3)] == [2, 2, 1]
+    with pytest.raises(
+        ComposeError, match=r"labels.csv:2:1: animal of '1' is 'dgo', which training does not know; did you"
+    ):
+        open_data([str(tmp_path / "wrong")], wanted, like=train)
+
+
+def test_test_folders_share_the_domains_of_training(tmp_path: Path) -> None:
+    folder(tmp_path, train__cat=["1"], train__dog=["1"], other__dog=["1", "2"], none__cow=["1"])
+    wanted = streams("label", 2)
+    train = open_data([str(tmp_path / "train")], wanted)
+    test = open_data([str(tmp_path / "other")], wanted, like=train)
+    assert [int(test.sources["faces"].row(i)["y"]) for i in range(2)] == [1, 1]
+    with pytest.raises(ComposeError, match=r"none of cat, dog has pictures in '.*/none': it holds cow/ \(1 picture\)"):
+        open_data([str(tmp_path / "none")], wanted, like=train)
+
+
+@pytest.mark.parametrize("text", ["1.jpg 0\n2.jpg 2\n3.jpg 0\n", "image_id,partition\n1.jpg,0\n2.jpg,1\n3.jpg,0\n"])
+def test_the_partition_of_celeba_holds_rows_out(tmp_path: Path, text: str) -> None:
+    root = faces(tmp_path)
+    (root / f"list_eval_partition.{'csv' if ',' in text else 'txt'}").write_text(text)
+    data = open_data([str(root)], streams(number=3))
+    assert data.rows() == {"faces": 2} and data.held_out is not None
+    assert data.held_out.sources["faces"].row(0)["y"].tolist() == [1, 0, 0]
+    assert data.notes[-1].endswith("holds out 1 of 3 rows of 'faces'")
+    with pytest.raises(ComposeError, match="--split holds out rows of data without a test part, and this data has one"):
+        open_data([str(root)], streams(number=3), split="1")
+    (root / data.notes[-1].split("'")[1].rsplit("/")[-1]).write_text(text.replace("0\n", "1\n"))
+    assert "leaves no row of 'faces' for training; 0 is training" in error_of([str(root)], streams(number=3))

@@ -13,15 +13,20 @@ from composer.data.files import Column, FileSource
 from composer.data.layouts import Chosen, Layout, domains
 from composer.data.matching import match_lines, match_rows
 from composer.data.origins import contents, form_of, in_folder, list_files, root_of
-from composer.data.tables import ARRAYS, Table, Values, array_values, read_table, table_values
+from composer.data.table_values import Values, array_values, table_values
+from composer.data.tables import ARRAYS, Table, read_table
 from composer.errors import ComposeError
 from composer.fields import FROM_TABLES, SPATIAL, Field, Stream, fields_of
 
 Sources = dict[str, FileSource]
 
 
-def bind_layout(layout: Layout, streams: Sequence[Stream], like: Layout | None = None) -> tuple[Sources, list[str]]:
-    """The rows of each stream, and notes. `like` is the layout of the training part, whose domains give the labels."""
+Names = Mapping[str, tuple[str, ...]]  # of a label: the words that its numbers stand for
+
+
+def bind_layout(layout: Layout, streams: Sequence[Stream], known: Names | None = None) -> tuple[Sources, list[str]]:
+    """The rows of each stream, and notes. `known`: the words of labels in training, which test data shares."""
+    known = known or {}
     sources: Sources = {}
     notes: list[str] = []
     tables: dict[Path, Table] = {}
@@ -29,9 +34,7 @@ def bind_layout(layout: Layout, streams: Sequence[Stream], like: Layout | None =
         sheets = fields_of([stream], *SPATIAL)
         labels = [column for column in fields_of([stream], "label") if column.name not in layout.tables]
         if labels:
-            root = (like or layout).folders[sheets[0].name]
-            names = [path.name for path in domains(root)]
-            sources[stream.name] = _by_domain(stream, sheets, labels, layout.folders[sheets[0].name], names, root)
+            sources[stream.name] = _by_domain(stream, sheets, labels, layout.folders[sheets[0].name], known)
         elif layout.joined:
             sources[stream.name] = _side_by_side(stream, layout)
             notes.append(f"each file holds pictures side by side, from the left: {', '.join(layout.folders)}")
@@ -40,7 +43,9 @@ def bind_layout(layout: Layout, streams: Sequence[Stream], like: Layout | None =
             notes += said
         valued = [column for column in fields_of([stream], *FROM_TABLES) if column.name in layout.tables]
         if valued:
-            sources[stream.name], said = _with_values(sources[stream.name], stream, valued, layout.tables, tables)
+            sources[stream.name], said = _with_values(
+                sources[stream.name], stream, valued, layout.tables, tables, known
+            )
             notes += said
     return sources, list(dict.fromkeys(notes))
 
@@ -74,7 +79,7 @@ def _side_by_side(stream: Stream, layout: Layout) -> FileSource:
 
 
 def _by_domain(
-    stream: Stream, sheets: Sequence[Field], labels: Sequence[Field], folder: Path, names: Sequence[str], root: Path
+    stream: Stream, sheets: Sequence[Field], labels: Sequence[Field], folder: Path, known: Names
 ) -> FileSource:
     """Rows whose label is the folder they lie in."""
     if len(sheets) != 1 or len(labels) != 1 or sheets[0].kind != "image":
@@ -82,10 +87,11 @@ def _by_domain(
         place = stream.fields[0].place
         raise ComposeError(fact, place, "a folder a domain can give one picture and one label; a table can give more")
     image, label = sheets[0], labels[0]
+    names = known.get(label.name) or tuple(path.name for path in domains(folder))
     if len(names) != label.args[0]:
         raise ComposeError(
-            f"'{label.name}' is label({label.args[0]}), and '{shown(root)}' has {len(names)} domains: "
-            f"{listed(names) or contents(root)}",
+            f"'{label.name}' is label({label.args[0]}), and '{shown(folder)}' has {len(names)} domains: "
+            f"{listed(names) or contents(folder)}",
             label.place,
             remedy=f"set the number of domains of the graph to {len(names)}{label.to_set(len(names))}"
             if names
@@ -93,7 +99,7 @@ def _by_domain(
         )
     paths = {name: in_folder(folder / name) if (folder / name).is_dir() else [] for name in names}
     if not any(paths.values()):
-        raise ComposeError(f"no domain of '{shown(root)}' has pictures in '{shown(folder)}'")
+        raise ComposeError(f"none of {listed(names)} has pictures in '{shown(folder)}': it holds {contents(folder)}")
     rows = [(str(path), number) for number, name in enumerate(names) for path in paths[name]]
     columns = {image.name: Column(image.args[0], tuple(path for path, _ in rows))}
     counts = listed(f"{name} {len(paths[name])}" for name in names)
@@ -101,6 +107,7 @@ def _by_domain(
         columns,
         {label.name: tuple(number for _, number in rows)},
         f"{len(rows)} pictures of {shown(folder)} by domain: {counts}",
+        names={label.name: names},
     )
 
 
@@ -110,6 +117,7 @@ def _with_values(
     valued: Sequence[Field],
     chosen: Mapping[str, Chosen],
     tables: dict[Path, Table],
+    known: Names,
 ) -> tuple[FileSource, list[str]]:
     """The rows with what tables tell of them; those that a table does not know are left out."""
     lead = next(iter(source.columns.values()))
@@ -137,16 +145,19 @@ def _with_values(
     source = source.part(kept, f"{len(kept)} {source.text.partition(' ')[2]}") if len(kept) < len(pictures) else source
     labels: dict[str, tuple[int, ...]] = dict(source.labels)
     values: dict[str, npt.NDArray[np.float32]] = dict(source.values)
+    words: dict[str, tuple[str, ...]] = dict(source.names)
     for column in valued:
         one = chosen[column.name]
         if one.path in names:
             own = [name for i in kept if (name := names[one.path][i]) is not None]
-            found_values, said = table_values(tables[one.path], column, one.columns, own)
-            notes += said
+            values_of = table_values(tables[one.path], column, one.columns, own, known.get(column.name, ()))
+            found_values = values_of.values
+            notes += [values_of.note] if values_of.note else []
+            words.update({column.name: values_of.words} if values_of.words else {})
         else:
             found_values = array_values(one.path, column, len(pictures))[kept]
         _keep(column, found_values, labels, values)
-    return FileSource(source.columns, labels, source.text, values), notes
+    return FileSource(source.columns, labels, source.text, values, words), notes
 
 
 def _keep(

@@ -105,12 +105,16 @@ class Column:
 
 @dataclass(frozen=True)
 class FileSource:
-    """The rows of one stream, read from files. `values`: float32 [rows, count] of attributes and codes."""
+    """The rows of one stream, read from files.
+
+    `values`: float32 [rows, count] of attributes and codes. `names`: the words that the numbers of a label stand for.
+    """
 
     columns: Mapping[str, Column]
     labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     text: str = ""
     values: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, compare=False)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).paths)
@@ -150,6 +154,7 @@ class FileSource:
             {n: tuple(labels[i] for i in rows) for n, labels in self.labels.items()},
             text,
             {n: values[list(rows)] for n, values in self.values.items()},
+            self.names,
         )
 
     def files(self, index: int) -> str:

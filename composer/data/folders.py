@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from composer.data.binding import bind_layout
+from composer.data.binding import Names, bind_layout
 from composer.data.dataset import Dataset, bind
 from composer.data.files import FileSource, examine, with_options
 from composer.data.layout_words import find_layout
-from composer.data.layouts import Layout, recognise, short_names
+from composer.data.layouts import Layout, find_partition, recognise, short_names, some_by_role
 from composer.data.maps import scan_maps
-from composer.data.named import Named, read_named
+from composer.data.named import Named, read_columns, read_named
 from composer.data.origins import TEST
+from composer.data.partition import by_partition
 from composer.data.python_data import open_python, python_name
 from composer.data.source import Source
 from composer.data.spec import Item, read_spec
@@ -32,12 +33,14 @@ def open_data(
     seed: int = 0,
     split: str | None = None,
     look: bool = True,
+    like: Dataset | None = None,
 ) -> Dataset:
     """The data that a user named: one folder in a known layout, `a=DIR b=DIR` by the names of the inputs, or Python.
 
     `direction="b2a"` swaps the two pictures of a layout: its folders A and B, or the left and right halves. `split`
     holds out a share (`0.1`) or number (`20`) of rows where there is no test part. All files are looked at first,
-    unless `look` is False because the caller will read all of them (`composer.data.survey`).
+    unless `look` is False because the caller will read all of them. `like` is the data of training, when these rows are
+    for tests: words then become the same labels.
     Raises ComposeError: unknown layout, missing folders, no pairs, unreadable files, ids that are no class.
     """
     check_streams(streams)
@@ -46,7 +49,8 @@ def open_data(
         raise ComposeError(f"unknown direction '{direction}'", remedy="it is a2b or b2a")
     share = read_share(split) if split is not None else None
     items = read_spec(spec)
-    sources, held_out, notes = _sources(items, streams, swapped=swapped)
+    known = {name: words for source in (like.sources if like else {}).values() for name, words in names_of(source)}
+    sources, held_out, notes = _sources(items, streams, known, swapped=swapped)
     if look:
         _examine(streams, sources, held_out)
     if share is not None:
@@ -62,7 +66,7 @@ def open_data(
 Bound = tuple[dict[str, Source], dict[str, Source], list[str]]
 
 
-def _sources(items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool) -> Bound:
+def _sources(items: Sequence[Item], streams: Sequence[Stream], known: Names, *, swapped: bool) -> Bound:
     """The training rows, the test rows if there are any, and notes."""
     plain = [item for item in items if not item.name]
     if len(plain) == 1 and len(items) == 1 and python_name(plain[0].value):
@@ -72,12 +76,12 @@ def _sources(items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool)
         return dict(sources), {}, notes
     _check_forms(streams)
     if len(plain) == 1 and plain[0].value:
-        layout, test = _in_one_folder(Path(plain[0].value).expanduser(), items, streams, swapped=swapped)
-        return _bound(Named(layout, test), streams)
+        named = _in_one_folder(Path(plain[0].value).expanduser(), items, streams, swapped=swapped)
+        return _bound(named, streams, known)
     if not plain and items:
         if swapped:
             raise ComposeError("b2a swaps the folders of a layout, and here they are named", remedy="swap the names")
-        return _bound(read_named(items, streams), streams)
+        return _bound(read_named(items, streams), streams, known)
     names = short_names(fields_of(streams, *SPATIAL))
     folders = [item.value for item in plain] if len(plain) == len(names) == len(items) else ["DIR"] * len(names)
     form = " ".join(f"{name}={folder}" for name, folder in zip(names, folders, strict=True))
@@ -87,7 +91,7 @@ def _sources(items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool)
     )
 
 
-def _bound(named: Named, streams: Sequence[Stream]) -> Bound:
+def _bound(named: Named, streams: Sequence[Stream], known: Names) -> Bound:
     by_python = {name for name, _ in named.python}
     by_files = [stream for stream in streams if stream.name not in by_python]
     sources: dict[str, Source] = {}
@@ -96,16 +100,25 @@ def _bound(named: Named, streams: Sequence[Stream]) -> Bound:
         found, said = open_python(value, [stream for stream in streams if stream.name == name])
         sources.update(found)
         notes += said
-    files, said = bind_layout(named.layout, by_files)
+    files, said = bind_layout(named.layout, by_files, known)
     sources.update(files)
-    notes += said
+    notes += [*said, *named.notes]
     held_out: dict[str, Source] = {}
+    if named.partition:
+        kept, out, said = by_partition(files, named.partition)
+        return {**sources, **kept}, dict(out), [*notes, *said]
     if named.test and not by_python:
         try:
-            held_out.update(bind_layout(named.test, by_files, like=named.layout)[0])
+            words = {name: one for source in files.values() for name, one in names_of(source)}
+            held_out.update(bind_layout(named.test, by_files, words)[0])
         except ComposeError as error:
             notes.append(f"the test part is not used: {error.fact}")
     return sources, held_out, notes
+
+
+def names_of(source: Source) -> list[tuple[str, tuple[str, ...]]]:
+    """The labels of a source whose numbers stand for words, each with its words."""
+    return list(getattr(source, "names", {}).items())
 
 
 def _check_forms(streams: Sequence[Stream]) -> None:
@@ -127,22 +140,25 @@ def _check_forms(streams: Sequence[Stream]) -> None:
         raise ComposeError.together(problems)
 
 
-def _in_one_folder(
-    folder: Path, items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool
-) -> tuple[Layout, Layout | None]:
-    from composer.data.named import read_columns
-
+def _in_one_folder(folder: Path, items: Sequence[Item], streams: Sequence[Stream], *, swapped: bool) -> Named:
     asked = read_columns([item for item in items if item.name], streams)
     layout = find_layout(folder, streams, asked)
     test = recognise(folder, streams, TEST, asked)
     test = test if test is not None and test.joined == layout.joined else None
     if not swapped:
-        return layout, test
+        notes = []
+        if test is None and fields_of(streams, "label_map", "ids"):
+            here, lacking = some_by_role(folder, streams, TEST)
+            if here:
+                there, none = " and ".join(here), " and ".join(lacking)
+                notes.append(f"the test part is not used: it has a folder for {there}, and none for {none}")
+        partition = find_partition(folder) if layout.tables and test is None else None
+        return Named(layout, test, partition=partition, notes=tuple(notes))
     names = list(layout.folders)
     if len(names) != 2 or len(fields_of(streams, "image")) != 2:
         count = len(fields_of(streams, "image"))
         raise ComposeError(f"b2a swaps two pictures, and this graph reads {count}", remedy="leave the direction out")
-    return _swapped(layout), _swapped(test) if test else None
+    return Named(_swapped(layout), _swapped(test) if test else None)
 
 
 def _swapped(layout: Layout) -> Layout:

@@ -112,6 +112,22 @@ def by_role(folder: Path, sheets: Sequence[Field], words: Sequence[str], *, bare
     return None
 
 
+def some_by_role(folder: Path, streams: Sequence[Stream], words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The fields that have a folder in a part of which others have none, and those others."""
+    sheets = fields_of(streams, *SPATIAL)
+    for word in words:
+        here = [column.name for column in sheets if by_role(folder, [column], [word], bare=False)]
+        if here and len(here) < len(sheets):
+            return here, [column.name for column in sheets if column.name not in here]
+    return [], []
+
+
+def find_partition(folder: Path) -> Path | None:
+    """The table that says which pictures of CelebA are for training (0), validation (1) and test (2)."""
+    names = ("list_eval_partition.txt", "list_eval_partition.csv")
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
 def find_table(folder: Path, words: Sequence[str] = TRAIN) -> Path | None:
     """The table of a folder: one named for the part (train.csv), as CelebA's, or the only one there is."""
     try:

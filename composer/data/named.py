@@ -20,11 +20,16 @@ from composer.fields import FROM_TABLES, KINDS, SPATIAL, Field, Stream, fields_o
 
 @dataclass(frozen=True)
 class Named:
-    """Where the inputs are. `python`: names of streams with the Python data set that gives their rows."""
+    """Where the inputs are. `python`: names of streams with the Python data set that gives their rows.
+
+    `partition`: a table of which rows are for training and which for tests. `notes` are for the user.
+    """
 
     layout: Layout
     test: Layout | None = None
     python: tuple[tuple[str, str], ...] = ()
+    partition: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_named(items: Sequence[Item], streams: Sequence[Stream]) -> Named:
