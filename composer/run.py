@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from composer.document import load, to_yaml
 from composer.errors import ComposeError, Diverged
 from composer.interrupt import LeaveAtOnce
 from composer.loop import Loop, Schedule, Start
+from composer.patient import Patient
 from composer.program import Program
 from composer.run_data import SAMPLE_ROWS, RunData, prepare_data, score_demo
 from composer.run_folder import RunFolder, claim, copy_blocks, describe, write_once
@@ -89,7 +91,7 @@ def run(settings: RunSettings, display: Display | None = None, started: float | 
     refuse_several_processes(os.environ)
     device = pick_device(settings.device)
     _be_repeatable(device)
-    display = display or open_display()
+    display = Patient(display or open_display(), None if display else sys.stdout)
     try:
         with LeaveAtOnce():
             return _run(settings, device, display, started)
@@ -103,7 +105,7 @@ def run(settings: RunSettings, display: Display | None = None, started: float | 
         display.stop()
 
 
-def _run(settings: RunSettings, device: torch.device, display: Display, started: float) -> Outcome:
+def _run(settings: RunSettings, device: torch.device, display: Patient, started: float) -> Outcome:
     shaped = read_graph(settings)
     preset = shaped.graph.document.preset
     data = prepare_data(settings, shaped.graph)  # before any network is made: a wrong folder is said at once
@@ -138,7 +140,7 @@ def _run(settings: RunSettings, device: torch.device, display: Display, started:
 
 
 def _train(
-    folder: RunFolder, program: Program, data: RunData, schedule: Schedule, display: Display, begin: Start
+    folder: RunFolder, program: Program, data: RunData, schedule: Schedule, display: Patient, begin: Start
 ) -> int:
     def make_samples(iteration: int) -> None:
         write_samples(folder, program, data.samples, iteration)
