@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from composer import checkpoint
-from composer.display import Display, Pace, Progress
+from composer.display import Pace, Progress
 from composer.events import Events
 from composer.finite import Weights, refuse_non_finite_state
 from composer.interrupt import Interrupts
 from composer.log import Log
+from composer.patient import Patient
 from composer.recorder import Recorder
 from composer.run_folder import RunFolder
 from composer.wall_time import TIME_IS_UP, Deadline
@@ -60,7 +61,7 @@ class Loop:
         loader: Any,
         folder: RunFolder,
         schedule: Schedule,
-        display: Display,
+        display: Patient,
         make_samples: Callable[[int], None],
         start: Start | None = None,
         validation: Validation | None = None,
@@ -107,17 +108,21 @@ class Loop:
             stream = iter(self.loader.batches(self.batches))
             try:
                 self._pace.mark(self.program.iteration, self.loader.waited)
-                while not self._finished() and asked.status is None and not self._start.deadline.reached():
+                while not self._finished() and not self._asked(asked) and not self._start.deadline.reached():
                     before = time.perf_counter()
                     self._iterate(stream, recorder)
                     self._start.deadline.iterated(time.perf_counter() - before)
             finally:
                 _close(stream)
-            if asked.status is not None or not self._finished():
+            if asked.status or not self._finished():
                 self.display.note(f"{asked.name or 'time is nearly up'}: saving a checkpoint, then leaving")
             self._save(recorder)
             self.display.update(self._progress(recorder), last=True)
-            return asked.status or (0 if self._finished() else TIME_IS_UP)
+            return self._asked(asked) or (0 if self._finished() else TIME_IS_UP)
+
+    def _asked(self, asked: Interrupts) -> int | None:
+        """The status to end with when somebody asked to stop, or when nobody reads what is said any more."""
+        return asked.status or self.display.status
 
     def _finished(self) -> bool:
         return bool(self.program.iteration >= self.schedule.total)

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from composer.interrupt import LeaveAtOnce
 from composer.loop import Loop, Schedule, Start
 from composer.measure import validation
 from composer.measure.validation import Validation
+from composer.patient import Patient
 from composer.peak_memory import peak_memory, start_watching
 from composer.program import Program
 from composer.report import Report
@@ -100,7 +102,7 @@ def run(settings: RunSettings, display: Display | None = None, started: float | 
     refuse_several_processes(os.environ)
     device = pick_device(settings.device)
     be_repeatable(device)
-    display = display or open_display()
+    display = Patient(display or open_display(), None if display else sys.stdout)
     try:
         with LeaveAtOnce():
             return _run(settings, device, display, started)
@@ -114,7 +116,7 @@ def run(settings: RunSettings, display: Display | None = None, started: float | 
         display.stop()
 
 
-def _run(settings: RunSettings, device: torch.device, display: Display, started: float) -> Outcome:
+def _run(settings: RunSettings, device: torch.device, display: Patient, started: float) -> Outcome:
     shaped = read_graph(settings)
     preset = shaped.graph.document.preset
     data = prepare_data(settings, shaped.graph)  # before any network is made: a wrong folder is said at once

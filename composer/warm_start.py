@@ -218,6 +218,8 @@ def _refuse_shapes(source: Source, different: Mapping[str, tuple[torch.Size, tor
     ]
     more = f", and {len(different) - 3} more" if len(different) > 3 else ""
     parts = dict.fromkeys([*anew, *(_spoken(name).rpartition(".")[0] for name in different)])
+    if len(parts) > _SHOWN:  # too many to type: the networks as a whole
+        parts = dict.fromkeys([*anew, *(_network(name) for name in different)])
     raise ComposeError(
         f"'{source.path}' does not fit this graph: {'; '.join(shown)}{more}",
         remedy=f"let these start anew: --except {shlex.quote(','.join(parts))}, or give both graphs the same settings",

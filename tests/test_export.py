@@ -299,7 +299,9 @@ def test_every_bundled_translation_can_be_wrapped(name: str) -> None:
     enlarge(program)
     for chosen in program.translations.values():
         wrapped, contract = make_contract(program, chosen, chosen.mode, unit=True, size=None)
-        assert contract.size is None and contract.batch == 0 and len(contract.inputs) == 1
+        assert contract.size is None and contract.batch == 0
+        kinds = [port.kind for port in contract.inputs]
+        assert kinds.count("image") == len(program.translator.needs(chosen.name)) and {*kinds} <= {"image", "draw"}
         for height, width in ((1, 1), (5, 33), (33, 40)):
             high, wide = contract.steps
             assert program.padded_size(height, width, chosen.name) == (high.padded(height), wide.padded(width))

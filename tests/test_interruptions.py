@@ -21,10 +21,11 @@ from tiny_run import ROOT, make_tiny, settings, start, state
 
 from composer import checkpoint, finite, run_lock
 from composer.cli import main
+from composer.display import Plain
 from composer.errors import ComposeError
 from composer.interrupt import SIGNALS, Interrupts, continuing
 from composer.program import Program
-from composer.run import read_graph
+from composer.run import read_graph, run
 from composer.wall_time import TIME_IS_UP, Deadline, seconds
 
 
@@ -101,6 +102,53 @@ def test_a_second_ctrl_c_while_saving_does_no_harm(tiny, tmp_path, monkeypatch, 
     assert not [p for p in (tmp_path / "out").rglob("*") if p.name.startswith(".tmp")]
     start(settings(*tiny, out=tmp_path / "out", resume=True))
     assert state(tmp_path / "out") == state(tmp_path / "quiet")
+
+
+class Gone:
+    """A stream that cannot be written to after so many lines."""
+
+    def __init__(self, lines, number):
+        self.lines, self.number = lines, number
+
+    def write(self, text):
+        self.lines -= text.count("\n")
+        if self.lines < 0:
+            raise OSError(self.number, os.strerror(self.number))
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize(("number", "status", "done"), [(errno.EPIPE, 141, 1), (errno.EIO, 0, 8), (errno.ENOSPC, 0, 8)])
+def test_nobody_reads_any_more(tiny, tmp_path, number, status, done):
+    outcome = run(settings(*tiny, out=tmp_path / "out", sample_every=0), Plain(Gone(4, number)))
+    assert (outcome.status, outcome.iteration) == (status, done)
+    assert checkpoint.latest(tmp_path / "out/checkpoints").iteration == done
+
+
+@pytest.mark.parametrize(("name", "number"), [("SIGINT", errno.EPIPE), ("SIGHUP", errno.EIO)])
+def test_a_signal_that_ends_the_reader_too(tiny, tmp_path, monkeypatch, name, number):
+    """`composer run ... | tee log` at Ctrl-C, and a terminal that is closed: nobody hears that a checkpoint is made."""
+    asked = getattr(signal, name)
+    monkeypatch.setattr(Program, "step", _then(Program.step, 3, lambda: os.kill(os.getpid(), asked)))
+    outcome = run(settings(*tiny, out=tmp_path / "out", sample_every=0), Plain(Gone(5, number)))
+    assert (outcome.status, outcome.iteration) == (128 + asked, 4)
+    assert checkpoint.latest(tmp_path / "out/checkpoints").iteration == 4
+
+
+def test_the_standard_output_is_given_up_with_its_reader():
+    code = (
+        "import sys; from composer.display import open_display; from composer.patient import Patient\n"
+        "said = Patient(open_display(), sys.stdout)\n"
+        "input(); said.note('one'); said.note('two'); print('three'); sys.exit(said.status)"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, env={"PYTHONPATH": str(ROOT)}, stdin=-1, stdout=-1, stderr=-1, text=True) as process:
+        process.stdout.close()
+        process.stdin.write("go\n")
+        process.stdin.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 141
 
 
 # -- wall time ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import composer
 
 
 def test_the_package_offers_exactly_these_names() -> None:
-    assert sorted(composer.__all__) == ["ComposeError", "Range", "__version__", "block", "check", "compile"]
+    assert sorted(composer.__all__) == ["ComposeError", "Range", "__version__", "block", "check", "compile", "load"]
     assert all(hasattr(composer, name) for name in composer.__all__)
 
 
