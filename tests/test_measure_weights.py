@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,9 @@ import torch
 from torch import nn
 
 from composer.errors import ComposeError
-from composer.measure.extractors import open_extractor
+from composer.measure.extractors import Extractor, open_extractor
 from composer.measure.perceptual import open_perceptual
-from composer.measure.weights import read_state
+from composer.measure.weights import WeightFile, read_state
 from composer.torchvision_schemas import import_torchvision
 
 CPU = torch.device("cpu")
@@ -64,6 +65,14 @@ def test_inception_weights_give_the_features_of_torch_fidelity(inception: tuple[
     assert len(extractor.file.sha256) == 64 and "299" in extractor.resize
 
 
+def test_without_torch_fidelity_it_is_said_what_to_install(
+    inception: tuple[Path, nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
+    with pytest.raises(ComposeError, match=r"torch-fidelity is not installed.*composer-translation\[eval\]"):
+        open_extractor(inception[0], CPU)
+
+
 @pytest.mark.parametrize("kind", ["script", "export"])
 def test_any_network_can_be_the_extractor(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "mine.pt2"
@@ -90,6 +99,12 @@ def test_a_network_that_gives_no_rows_of_features_is_refused(tmp_path: Path) -> 
         torch.jit.script(Wrong()).save(str(tmp_path / "wrong.pt"))
     with pytest.raises(ComposeError, match=r"does not give features \[n, d\]"):
         open_extractor(tmp_path / "wrong.pt", CPU).features(some_pictures(), CPU)
+
+
+def test_features_that_are_not_finite_are_refused() -> None:
+    extractor = Extractor(lambda x: x.float().mean((2, 3)) / 0, WeightFile("broken.pt", "0" * 64), "any", "none")
+    with pytest.raises(ComposeError, match=r"'broken.pt' gives features that are not finite"):
+        extractor.features(some_pictures(), CPU)
 
 
 def test_files_that_hold_something_else_are_refused(tmp_path: Path) -> None:

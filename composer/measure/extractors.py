@@ -66,6 +66,8 @@ class Extractor:
                 f"'{self.file.file}' does not give features [n, d] for pictures [n, 3, h, w]",
                 remedy="export a network that takes uint8 [n, 3, h, w] and gives one row of numbers for each",
             )
+        if not bool(torch.isfinite(made).all()):
+            raise ComposeError(f"'{self.file.file}' gives features that are not finite", remedy="use another network")
         return np.asarray(made.detach().cpu().double().numpy(), np.float64)
 
 
