@@ -163,7 +163,7 @@ COMMANDS = {
                 metavar="DIR",
                 help="read all of these data once and say what they hold; given as for run",
             ),
-            DATA[1],
+            *(one for one in DATA if "--data" not in one.names),
             TEST_DATA,
             *CHANGES,
             SEED,

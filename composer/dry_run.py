@@ -19,6 +19,7 @@ import torch
 from composer import look
 from composer.display import duration
 from composer.estimate import MOST_SETS, Memory, Unknown, empty_batch, estimate, with_batch
+from composer.fields import Field, load_size
 from composer.machine import free_disk, free_memory, size
 from composer.program import Program
 from composer.shapes import Shaped
@@ -144,13 +145,22 @@ def _too_much(needed: int, free: int) -> str:
 
 def _loading(opened: look.Opened, batch: int, workers: int) -> str:
     """What loading data takes of the main memory."""
-    maker = opened.dataset.maker(batch, cache_bytes=CACHE)
-    ahead = sum(values.nbytes for values in maker.make(0).values()) * PREFETCH * workers
-    rows = max(opened.dataset.rows().values())
-    kept = min(CACHE, maker.kept_bytes * -(-rows // batch) * max(1, workers))
+    ahead = sum(values.nbytes for values in opened.dataset.maker(batch).make(0).values()) * PREFETCH * workers
+    rows = opened.dataset.rows()
+    kept = min(
+        CACHE, sum(rows[stream.name] * _resized(one) for stream in opened.dataset.streams for one in stream.fields)
+    )
     own = f"{workers} process{'' if workers == 1 else 'es'} of about {size(WORKER)}, " if workers else ""
     batches = f", batches ahead {size(ahead)}" if workers else ""
-    return f"loading data: {own}resized pictures kept up to {size(kept)}{batches}"
+    return f"loading data: {own}resized pictures kept, about {size(kept)}{batches}"
+
+
+def _resized(field: Field) -> int:
+    """Bytes of a picture before its crop, one for each channel of a pixel."""
+    if len(field.args) < 2:
+        return 0
+    height, width = load_size(field) or field.args[-2:]
+    return height * width * (field.args[0] if len(field.args) == 3 and field.kind == "image" else 1)
 
 
 def _say_disk(saved: int, total: int, settings: RunSettings, said: Said) -> bool:

@@ -129,7 +129,7 @@ def test_every_file_is_decoded_once(tmp_path, monkeypatch):
     folder(tmp_path, trainA=["1", "2", "3"], trainB=["1", "2"])
     seen = []
     decode = files.decode
-    monkeypatch.setattr(files, "decode", lambda path, channels: seen.append(path) or decode(path, channels))
+    monkeypatch.setattr(files, "decode", lambda path, *more: seen.append(path) or decode(path, *more))
     survey({"": open_data([str(tmp_path)], UNPAIRED, look=False)})
     assert len(seen) == len(set(seen)) == 5
 

@@ -32,11 +32,6 @@ class BatchMaker:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}, "_kept_bytes": 0}
 
-    @property
-    def kept_bytes(self) -> int:
-        """How much the resized rows that are kept take now."""
-        return self._kept_bytes
-
     def make(self, number: int) -> dict[str, Array]:
         """Batch `number` of the run, from 0: fields by name, images float32 [b, c, h, w], labels int64 [b]."""
         epoch, items = self.order.items(number)
