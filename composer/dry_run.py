@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from composer.run import RunSettings
 
 CACHE = 512 * 2**20  # bytes of resized pictures that are kept, see `Dataset.loader`
-WORKER = 70 * 10**6  # bytes of a process that loads data, before it has read anything
+WORKER = 40 * 10**6  # bytes of a process that loads data, before it has read anything
 PREFETCH = 2  # batches that each of them has ahead
 LOOKED_AT = 1000  # iterations whose phases are counted
 # More bytes than any graph needs for a number of a batch and for a weight, by far: below, nothing is computed.
@@ -160,7 +160,7 @@ def _resized(field: Field) -> int:
     if len(field.args) < 2:
         return 0
     height, width = load_size(field) or field.args[-2:]
-    return height * width * (field.args[0] if len(field.args) == 3 and field.kind == "image" else 1)
+    return int(height * width * (field.args[0] if field.kind == "image" else 1))
 
 
 def _say_disk(saved: int, total: int, settings: RunSettings, said: Said) -> bool:
