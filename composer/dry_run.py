@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from composer.run import RunSettings
 
 CACHE = 512 * 2**20  # bytes of resized pictures that are kept, see `Dataset.loader`
-WORKER = 70 * 10**6  # bytes of a process that loads data, before it has read anything
+WORKER = 40 * 10**6  # bytes of a process that loads data, before it has read anything
 PREFETCH = 2  # batches that each of them has ahead
 LOOKED_AT = 1000  # iterations whose phases are counted
 # More bytes than any graph needs for a number of a batch and for a weight, by far: below, nothing is computed.
@@ -152,7 +152,7 @@ def _loading(opened: look.Opened, batch: int, workers: int) -> str:
     kept = min(CACHE, keeper.bytes * -(-rows // batch))
     own = f"{workers} process{'' if workers == 1 else 'es'} of about {size(WORKER)}, " if workers else ""
     batches = f", batches ahead {size(ahead)}" if workers else ""
-    return f"loading data: {own}resized pictures kept up to {size(kept)}{batches}"
+    return f"loading data: {own}resized pictures kept, about {size(kept)}{batches}"
 
 
 def _say_disk(saved: int, total: int, settings: RunSettings, said: Said) -> bool:
