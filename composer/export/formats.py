@@ -63,8 +63,9 @@ def open_model(path: Path) -> Run:
         try:
             return opened(given)
         except Exception as error:
-            shape = list(given[0].shape)
-            raise ComposeError(f"the exported model does not run on {shape}: {first_line(error)}") from None
+            fact = f"the exported model does not run on {list(given[0].shape)}: {first_line(error)}"
+            other = next(suffix for suffix in SUFFIXES if suffix != path.suffix)
+            raise ComposeError(fact, remedy=f"write a {other} file, or fix the size with --size HxW") from None
 
     return run
 
