@@ -81,10 +81,17 @@ def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = print)
     if not fits:
         said("it does not fit, so no iteration was tried; nothing was trained, no run folder was made")
         return 1
-    program = Program(shaped, device=device, seed=settings.seed)
-    program.epoch_length = planned.epoch_length
-    with loader:
-        pace = time_iterations(program, loader, total)
+    try:
+        program = Program(shaped, device=device, seed=settings.seed)
+        program.epoch_length = planned.epoch_length
+        with loader:
+            pace = time_iterations(program, loader, total)
+    except RuntimeError as error:
+        # On a GPU it is a kind of its own, the allocator of the CPU has only words for it.
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        said(f"does not fit: memory ran out in a real iteration; {_lower(shaped)}")
+        return 1
     said(_time_words(pace, total, workers))
     if device.type == "cuda":
         said(f"memory measured in these iterations: {size(torch.cuda.max_memory_allocated(device))}")
@@ -134,9 +141,12 @@ def advice(shaped: Shaped, device: torch.device, free: int) -> str:
         if needed <= free:
             return f"with --set training.batch={smaller} it needs {size(needed)}"
         smaller //= 2
+    return ("" if batch == 1 else "a batch of 1 is not enough: ") + _lower(shaped)
+
+
+def _lower(shaped: Shaped) -> str:
     known = [f"params.{name}" for name in ("size", "load", "width", "depth") if name in shaped.graph.params]
-    first = "" if batch == 1 else "a batch of 1 is not enough: "
-    return f"{first}lower {', '.join(known) or 'the size of the pictures or the width of the networks'} with --set"
+    return f"lower {', '.join(known) or 'the size of the pictures or the width of the networks'} with --set"
 
 
 def _too_much(needed: int, free: int) -> str:

@@ -162,6 +162,18 @@ def test_what_does_not_fit_is_not_tried(tiny, tmp_path, monkeypatch, capsys):
     assert "does not fit: keep fewer" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
+def test_memory_that_runs_out_after_all_is_said(error, tiny, monkeypatch, capsys):
+    graph, data = tiny
+
+    def run_out(*given):
+        raise error
+
+    monkeypatch.setattr(dry, "time_iterations", run_out)
+    assert main(["run", graph, "--data", *data, "--dry-run"]) == 1
+    assert "does not fit: memory ran out in a real iteration; lower params.size" in capsys.readouterr().out
+
+
 def test_a_run_that_will_not_fit_says_so_and_goes_on(tiny, tmp_path, monkeypatch):
     graph, data = tiny
     monkeypatch.setattr(dry, "free_memory", lambda device: 20_000)
