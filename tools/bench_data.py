@@ -56,7 +56,7 @@ def supply(folder: Path, workers: int) -> dict[str, object]:
 def share(graph: str, settings: dict[str, Any], spec: Sequence[str], workers: int, steps: int) -> dict[str, object]:
     """The part of the time of an iteration that is not waiting for data, over `steps` from the very first on.
 
-    `computing` is that of a first epoch, in which every file is decoded or painted; `computing_kept` of later ones.
+    `computing` is that of a first epoch, in which each file is decoded or painted; `computing_kept` of later ones.
     """
     program = composer.compile(graph, preset="demo", settings=settings)
     streams = list(program.inputs.values())
@@ -87,7 +87,7 @@ def share(graph: str, settings: dict[str, Any], spec: Sequence[str], workers: in
         "wait_ms": round(1000 * (waited - first) / max(1, steps - 1), 2),
         "first_wait_ms": round(1000 * first),
         "computing": round(1 - (waited - first) / (seconds - first), 4),
-        "computing_kept": round(step / (step + again / steps), 4),
+        **({} if workers else {"computing_kept": round(step / (step + again / steps), 4)}),
     }
 
 
