@@ -195,17 +195,17 @@ def test_time_is_up_before_the_end(tiny, tmp_path, capsys):
 
 
 def test_the_last_checkpoint_fits_before_the_deadline():
-    """Iterations of 1 s, checkpoints of 3 s: with 20 s to go it trains on, with 9 s it stops."""
+    """Iterations of 1 s, checkpoints of 3 s: with 20 s to go it trains on, with 10 s it stops."""
     now = time.monotonic()
     deadline = Deadline(1000, started=now, state_bytes=10**9)
     assert not deadline.reached()
     deadline.iterated(30.0)  # the first one warms up
-    assert deadline.needed == pytest.approx(2 + 50 + 30)  # a gigabyte at 20 MB/s
+    assert deadline.needed == pytest.approx(5 + 50 + 45)  # a gigabyte at 20 MB/s
     deadline.iterated(1.0)
     deadline.saved(3.0)
     deadline.saved(2.0)
-    assert deadline.needed == pytest.approx(2 + 6 + 1)
-    for left, reached in ((20.0, False), (9.5, False), (8.5, True), (-5.0, True)):
+    assert deadline.needed == pytest.approx(5 + 4.5 + 1.5)
+    for left, reached in ((20.0, False), (11.5, False), (10.5, True), (-5.0, True)):
         moved = Deadline(1000, started=now - 1000 + left)
         moved.iterated(30.0)
         moved.iterated(1.0)
