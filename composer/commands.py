@@ -24,9 +24,11 @@ def version() -> str:
 
 
 def run(given: argparse.Namespace) -> int:
-    from composer.interrupt import continuing
-    from composer.run import run as start
+    from composer.interrupt import continuing, importing
     from composer.wall_time import STARTED
+
+    with importing():
+        from composer.run import run as start
 
     outcome = start(_run_settings(given), started=STARTED)
     if outcome.status and (again := continuing(sys.argv, outcome.folder)):

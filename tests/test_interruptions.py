@@ -23,7 +23,7 @@ from composer import checkpoint, finite, run_lock
 from composer.cli import main
 from composer.display import Plain
 from composer.errors import ComposeError
-from composer.interrupt import SIGNALS, Interrupts, continuing
+from composer.interrupt import SIGNALS, Interrupts, continuing, importing
 from composer.program import Program
 from composer.run import read_graph, run
 from composer.wall_time import TIME_IS_UP, Deadline, seconds
@@ -79,6 +79,19 @@ def test_a_signal_before_training_leaves_at_once(tiny, tmp_path, monkeypatch, ca
     assert main(words(tiny, tmp_path / "out")) == 138
     assert capsys.readouterr().err == "stopped by SIGUSR1\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_while_libraries_are_imported():
+    code = (
+        "import os, signal; from composer.interrupt import importing\n"
+        "try:\n    with importing(): os.kill(os.getpid(), signal.SIGINT)\n"
+        "except BaseException: print('swallowed')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"interrupted\n")
+    with importing():
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize("where", ["replace", "fsync"])
