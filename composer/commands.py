@@ -33,9 +33,11 @@ def run(given: argparse.Namespace) -> int:
         return dry_run(_run_settings(given), given.grid)
     if given.grid:
         raise ComposeError("--grid is the picture of a dry run", remedy="add --dry-run")
-    from composer.interrupt import continuing
-    from composer.run import run as start
+    from composer.interrupt import continuing, importing
     from composer.wall_time import STARTED
+
+    with importing():
+        from composer.run import run as start
 
     outcome = start(_run_settings(given), started=STARTED)
     if outcome.status and (again := continuing(sys.argv, outcome.folder)):

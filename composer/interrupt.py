@@ -7,10 +7,12 @@ second Ctrl-C raises KeyboardInterrupt at once. Outside of training, where nothi
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -48,6 +50,29 @@ class _Handling:
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         raise AssertionError("each kind has an answer of its own")
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Within it Ctrl-C ends the program on the spot. An exception in the middle of importing a library may come out as
+    another one, or as a library that is half there."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # somebody else listens, or this is not the program's own thread
+        return
+    try:
+        signal.signal(signal.SIGINT, _leave)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"interrupted\n")
+    os._exit(128 + number)
 
 
 class LeaveAtOnce(_Handling):

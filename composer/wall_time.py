@@ -10,7 +10,8 @@ TIME_IS_UP = 75  # EX_TEMPFAIL of sysexits.h: not done, try again
 
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in _UNITS))
-_CLOSING = 2.0  # seconds to end worker processes and to flush files
+_CLOSING = 5.0  # seconds to end worker processes, to flush files and to leave
+_SPARE = 1.5  # times the slowest so far
 _SLOWEST_DISK = 20e6  # bytes a second, until a checkpoint was timed
 
 
@@ -50,8 +51,8 @@ class Deadline:
     @property
     def needed(self) -> float:
         """Seconds for one more iteration and a checkpoint. The first iteration of a start is not like the others."""
-        saving = self._guess if self._saving is None else 2 * self._saving
-        return _CLOSING + saving + (self._iterations[-1] if self._iterations else 0.0)
+        saving = self._guess if self._saving is None else _SPARE * self._saving
+        return _CLOSING + saving + _SPARE * (self._iterations[-1] if self._iterations else 0.0)
 
     def reached(self) -> bool:
         """Whether to stop now; never before the first iteration, so that every start gets on."""

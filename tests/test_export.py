@@ -304,7 +304,8 @@ def test_every_bundled_translation_can_be_wrapped(name: str) -> None:
         assert kinds.count("image") == len(program.translator.needs(chosen.name)) and {*kinds} <= {"image", "draw"}
         for height, width in ((1, 1), (5, 33), (33, 40)):
             high, wide = contract.steps
-            assert program.padded_size(height, width, chosen.name) == (high.padded(height), wide.padded(width))
+            if kinds.count("image") == 1:  # else the program pads all pictures alike
+                assert program.padded_size(height, width, chosen.name) == (high.padded(height), wide.padded(width))
         subject = Subject(program, chosen, chosen.mode, wrapped, contract)
         assert compare(subject, eager(wrapped), PICTURES).passes
         other = "train" if chosen.mode == "eval" else "eval"

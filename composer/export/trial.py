@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,20 +45,34 @@ class Trial:
         self.apart = True  # rows of a batch do not influence each other
 
     def find_least(self, name: str) -> None:
-        """Start the steps at the smallest size that runs: mirroring inside networks needs something to mirror."""
+        """Start the steps of each picture at the smallest size that runs: mirroring needs something to mirror."""
         form = self.wrapped.form
         assert form is not None
-        for more in itertools.count():
-            moved = tuple((_later(r, more), _later(c, more)) for r, c in form.steps)
-            self.wrapped.form = replace(form, steps=moved) if self.dynamic else form
-            try:
-                self.run(1)
-            except Exception as error:  # blocks are foreign code and may raise anything
-                past = any(r.start >= h and c.start >= w for (r, c), (h, w) in zip(moved, self.trained, strict=True))
-                if past or not self.dynamic:
-                    raise ComposeError(f"'{name}' does not run on one picture: {first_line(error)}") from None
-            else:
-                return
+        if not self.dynamic:
+            self._try(name)
+            return
+        wanted = zip(form.steps, self.trained, strict=True)
+        trained = [(_from(r, h), _from(c, w)) for (r, c), (h, w) in wanted]
+        found = list(form.steps)
+        for number, (rows, columns) in enumerate(form.steps):
+            for more in itertools.count():
+                found[number] = _later(rows, more), _later(columns, more)
+                tried = [found[number] if at == number else steps for at, steps in enumerate(trained)]
+                self.wrapped.form = replace(form, steps=tuple(tried))
+                if all(s.start >= t.start for s, t in zip(found[number], trained[number], strict=True)):
+                    self._try(name)
+                    break
+                with contextlib.suppress(ComposeError):
+                    self._try(name)
+                    break
+        self.wrapped.form = replace(form, steps=tuple(found))
+        self._try(name)
+
+    def _try(self, name: str) -> None:
+        try:
+            self.run(1)
+        except Exception as error:  # blocks are foreign code and may raise anything
+            raise ComposeError(f"'{name}' does not run on one picture: {first_line(error)}") from None
 
     def run(self, rows: int, more: int = 0) -> tuple[Tensor, dict[str, Tensor], Recorder]:
         """What it gives for random inputs, these, and the random numbers drawn."""
@@ -113,6 +128,10 @@ class Trial:
                     alone = self.wrapped.compute({k: v[row : row + 1] for k, v in batch.items()}, Recorder(fed))
                 self.apart = bool((alone[0] - both[row]).abs().max() <= ALIKE * max(1.0, float(both.abs().max())))
         return two if self.apart else None
+
+
+def _from(steps: Steps, size: int) -> Steps:
+    return Steps(steps.padded(size), steps.step)
 
 
 def _later(steps: Steps, more: int) -> Steps:
