@@ -550,3 +550,22 @@ def test_rows_of_files_are_the_same_whatever_the_name(tmp_path: Path) -> None:
     source = open_data([str(tmp_path)], [Stream("s", (Field("a", "image", (3, 4, 4)),))]).sources["s"]
     assert isinstance(source, FileSource) and len(source) == 3
     assert all(np.array_equal(source.row(i)["a"], source.row(0)["a"]) for i in range(3))
+
+
+def test_kinds_of_tiff_that_nobody_reads_are_said(tmp_path: Path) -> None:
+    values = numbers("u2", 0, 4, 4, 3)
+    (tmp_path / "a.tif").write_bytes(picture_files.tiff([values], tags={258: [10, 10, 10]}))
+    with pytest.raises(Unreadable, match="a kind of TIFF that is not read"):
+        decode(tmp_path / "a.tif", 3)
+
+
+def test_any_cut_of_an_animation_is_found(tmp_path: Path) -> None:
+    """The byte that ends a GIF may stand anywhere in its pixels."""
+    Image.fromarray(numbers("u1", 0, 30, 30)).save(tmp_path / "a.gif")
+    whole = (tmp_path / "a.gif").read_bytes()
+    assert is_complete(tmp_path / "a.gif")
+    found_complete = 0
+    for end in range(len(whole) - 200, len(whole)):
+        (tmp_path / "b.gif").write_bytes(whole[:end])
+        found_complete += is_complete(tmp_path / "b.gif")
+    assert found_complete <= 4  # where the cut itself leaves that byte last

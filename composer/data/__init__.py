@@ -3,7 +3,9 @@
 Reading order: fields (what a graph asks for), source, layouts (where it lies), files (its rows), folders (both
 together), prepare (resize, crop, mirror), order (which rows), batch (arrays), loader, pool and worker (tensors,
 ahead of time).
-`composer.data.pictures` reads and writes single pictures.
+`composer.data.pictures` reads and writes single pictures; `decode` stands before the readers of formats: `arrays`
+(.npy), `tiff` and `deep_png` (what Pillow cannot hold), `numbers` (any type and channels to those asked for).
+`keeping` has the rows that were made.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND", b"GIF8": b";"}  # first bytes -> among the last bytes
+_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}  # first bytes -> among the last bytes
 _DEEP = ("I", "F")  # with I;16, I;16B, I;16L, I;16N: more than 8 bits a pixel
 
 
@@ -93,6 +93,8 @@ def is_complete(path: PathLike) -> bool:
         return True  # opening it compares the sizes
     if head[:4] == b"RIFF" and head[8:] == b"WEBP":
         return size >= 8 + int.from_bytes(head[4:8], "little")
+    if head.startswith(b"GIF8"):
+        return tail.rstrip(b"\0").endswith(b";")
     return any(head.startswith(mark) and end in tail for mark, end in _ENDS.items())
 
 
@@ -116,12 +118,21 @@ def _guarded(path: PathLike) -> Iterator[tuple[BinaryIO, bytes]]:
     except PermissionError:
         raise Unreadable("no permission to read it") from None
     except UnidentifiedImageError:
-        raise Unreadable("empty" if os.path.getsize(path) == 0 else "no image format that Pillow knows") from None
+        raise Unreadable(_unknown(path)) from None
     except Exception as error:
         # Readers of a damaged file raise whatever they stumble over: OSError, SyntaxError, struct.error, KeyError...
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         text = said if isinstance(error, OSError | ValueError | SyntaxError) else f"damaged ({error!r})"
         raise Unreadable(text.strip().splitlines()[0] if text.strip() else "damaged") from None
+
+
+def _unknown(path: PathLike) -> str:
+    """Why Pillow knows no format for a file."""
+    with open(path, "rb") as file:
+        mark = file.read(4)
+    if not mark:
+        return "empty"
+    return "a kind of TIFF that is not read" if mark in tiff.MARKS else "no image format that Pillow knows"
 
 
 def _is_stack(file: BinaryIO, page: tiff.Page, channels: int) -> bool:
