@@ -16,7 +16,8 @@ from PIL import Image, ImageOps
 from composer.data import Field, Stream, bind, dice
 from composer.data.decode import SUFFIXES, Unreadable, decode, probe
 from composer.data.pictures import Window, crop_back, pad_to, read_image, resize_image, write_image
-from composer.data.prepare import finished, make_recipe, resized
+from composer.data.prepare import finished, resized
+from composer.data.recipe import make_recipe
 from composer.errors import ComposeError
 
 SIDES = st.integers(1, 40)

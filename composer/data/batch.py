@@ -12,7 +12,8 @@ import numpy.typing as npt
 from composer.data import dice
 from composer.data.keeping import Keeper, OwnKeeper
 from composer.data.order import Order
-from composer.data.prepare import Another, Recipe, finished, resized
+from composer.data.prepare import finished, resized
+from composer.data.recipe import Another, Recipe
 from composer.data.source import Array, Source, labels_of, place_of
 from composer.errors import ComposeError
 

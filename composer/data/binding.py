@@ -13,7 +13,8 @@ from composer.data.files import Column, FileSource
 from composer.data.layouts import Chosen, Layout, domains
 from composer.data.matching import match_lines, match_rows
 from composer.data.origins import contents, form_of, in_folder, list_files, root_of
-from composer.data.tables import ARRAYS, Table, Values, array_values, read_table, table_values
+from composer.data.table_values import Values, array_values, table_values
+from composer.data.tables import ARRAYS, Table, read_table
 from composer.errors import ComposeError
 from composer.fields import FROM_TABLES, SPATIAL, Field, Stream, fields_of
 

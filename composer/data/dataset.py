@@ -10,7 +10,7 @@ from composer.data.batch import BatchMaker
 from composer.data.decode import listed
 from composer.data.files import with_options
 from composer.data.order import make_order
-from composer.data.prepare import make_recipe
+from composer.data.recipe import make_recipe
 from composer.data.source import Source
 from composer.errors import ComposeError
 from composer.field_checks import check_streams
