@@ -19,6 +19,12 @@ LABELLED = [
     Stream("reference", (Field("x_ref", "image", (3, 16, 16)), Field("y_ref", "label", (3,)))),
 ]
 
+REFERENCE_FIELDS = (
+    Field("x", "image", (3, 4, 4)),
+    Field("x2", "image", (3, 4, 4), {"another": "y"}),
+    Field("y", "label", (2,)),
+)
+
 
 def paint(path: Path, width: int = 20, height: int = 20, level: int = 0) -> None:
     """A picture whose left half has the grey `level` and whose right half has `level + 1`."""
