@@ -318,7 +318,7 @@ def test_a_row_is_made_once_whichever_process_needs_it(tmp_path: Path, workers: 
     made_before = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert set(made_before.values()) == {1}
     with data.loader(2, workers=workers, cache_bytes=room) as loader:
-        for expected, got in zip(wanted, loader.batches(), strict=False):
+        for expected, got in zip(wanted, loader.batches(), strict=False):  # no batch more than these
             assert_same(got, expected)
     times = [path.stat().st_size - 1 for path in tmp_path.iterdir()]
     if room == 10**6:
