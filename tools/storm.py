@@ -300,18 +300,8 @@ def check(quiet: Path, out: Path, iterations: int) -> list[str]:
         problems.append(f"log.jsonl has the iterations {numbers}")
     if points != list(range(0, iterations, EVENTS_EVERY)):
         problems.append(f"TensorBoard has the points {points}")
-    known = {
-        "graph.yaml",
-        "plan.txt",
-        "log.jsonl",
-        "environment.json",
-        "index.html",
-        "events",
-        "samples",
-        "checkpoints",
-    }
     left = [p for p in out.rglob("*") if p.name.startswith(".") or p.suffix == ".lock"]
-    left += [p for p in out.iterdir() if p.name not in known]
+    left += [p for p in out.iterdir() if not (quiet / p.name).exists()]
     saved = sorted(p.name for p in (out / "checkpoints").iterdir())
     if len(saved) != 6 or {name.partition(".")[2] for name in saved} != {"json", "safetensors"}:
         problems.append(f"checkpoints has {', '.join(saved)}")
