@@ -60,7 +60,7 @@ def open_parts(asked: Asked, graph: Graph) -> Opened:
         found = demo_dataset(graph.streams, seed=asked.seed)
     shown = found.held_out or found
     if asked.test_data:
-        shown = open_data(asked.test_data, graph.streams, direction=direction, seed=asked.seed, look=False)
+        shown = open_data(asked.test_data, graph.streams, direction=direction, seed=asked.seed, look=False, like=found)
     return Opened(" ".join(asked.data) or "built-in demo", found, shown)
 
 

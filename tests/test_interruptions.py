@@ -134,7 +134,7 @@ class Gone:
 
 @pytest.mark.parametrize(("number", "status", "done"), [(errno.EPIPE, 141, 1), (errno.EIO, 0, 8), (errno.ENOSPC, 0, 8)])
 def test_nobody_reads_any_more(tiny, tmp_path, number, status, done):
-    outcome = run(settings(*tiny, out=tmp_path / "out", sample_every=0), Plain(Gone(4, number)))
+    outcome = run(settings(*tiny, out=tmp_path / "out", sample_every=0), Plain(Gone(5, number)))
     assert (outcome.status, outcome.iteration) == (status, done)
     assert checkpoint.latest(tmp_path / "out/checkpoints").iteration == done
 
@@ -144,7 +144,7 @@ def test_a_signal_that_ends_the_reader_too(tiny, tmp_path, monkeypatch, name, nu
     """`composer run ... | tee log` at Ctrl-C, and a terminal that is closed: nobody hears that a checkpoint is made."""
     asked = getattr(signal, name)
     monkeypatch.setattr(Program, "step", _then(Program.step, 3, lambda: os.kill(os.getpid(), asked)))
-    outcome = run(settings(*tiny, out=tmp_path / "out", sample_every=0), Plain(Gone(5, number)))
+    outcome = run(settings(*tiny, out=tmp_path / "out", sample_every=0), Plain(Gone(6, number)))
     assert (outcome.status, outcome.iteration) == (128 + asked, 4)
     assert checkpoint.latest(tmp_path / "out/checkpoints").iteration == 4
 
