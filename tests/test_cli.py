@@ -11,8 +11,9 @@ import sys
 import pytest
 from tiny_run import ROOT, TINY, command, make_tiny
 
-from composer.arguments import COMMANDS, STAGES, make_parser
+from composer.arguments import make_parser
 from composer.cli import main
+from composer.command_table import COMMANDS, STAGES
 from composer.errors import ComposeError
 
 

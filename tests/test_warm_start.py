@@ -11,9 +11,9 @@ from tiny_run import make_tiny, settings, start, state
 
 import composer
 from composer import checkpoint, warm_start
-from composer.arguments import names
 from composer.cli import main
 from composer.errors import ComposeError
+from composer.options import names
 
 GRAPH = """\
 composer: 1
