@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from composer.errors import ComposeError, Problem
 
 if TYPE_CHECKING:
-    from composer.run import RunSettings
+    from composer.run_settings import RunSettings
 
 
 UNSET = ("command", "settings", "dry_run", "grid")  # arguments that are no settings of a run, or are read apart
@@ -113,7 +113,7 @@ def graphs(given: argparse.Namespace) -> int:
 
 
 def translate(given: argparse.Namespace) -> int:
-    from composer.run import pick_device
+    from composer.devices import pick_device
     from composer.translate_files import translate_files
 
     written = translate_files(
@@ -132,9 +132,9 @@ def translate(given: argparse.Namespace) -> int:
 
 
 def eval(given: argparse.Namespace) -> int:
+    from composer.devices import pick_device
     from composer.display import count_up
     from composer.measure.evaluate import EvalSettings, evaluate
-    from composer.run import pick_device
 
     known = {name: value for name, value in vars(given).items() if name != "command"}
     lists = {name: tuple(known[name]) for name in ("data", "weights")}
@@ -199,7 +199,7 @@ def verify_resume(given: argparse.Namespace) -> int:
 
 def _run_settings(given: argparse.Namespace) -> RunSettings:
     """The settings of a run from the options that were given; options a command lacks keep their defaults."""
-    from composer.run import RunSettings
+    from composer.run_settings import RunSettings
 
     known = {name: value for name, value in vars(given).items() if name not in UNSET}
     lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}

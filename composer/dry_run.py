@@ -25,7 +25,7 @@ from composer.program import Program
 from composer.shapes import Shaped
 
 if TYPE_CHECKING:
-    from composer.run import RunSettings
+    from composer.run_settings import RunSettings
 
 CACHE = 512 * 2**20  # bytes of resized pictures that are kept, see `Dataset.loader`
 WORKER = 40 * 10**6  # bytes of a process that loads data, before it has read anything
@@ -51,8 +51,10 @@ def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = print)
 
     `grid`: where the picture of a batch goes; without it `NAME-dry-run.png` in the current folder.
     """
-    from composer.run import be_repeatable, first_line, pick_device, read_graph, schedule_of
+    from composer.devices import be_repeatable, pick_device
+    from composer.run import first_line
     from composer.run_data import usual_workers
+    from composer.run_settings import read_graph, schedule_of
 
     if grid is not None:
         look.check_grid(grid)

@@ -23,7 +23,7 @@ from composer.program import Program
 from composer.translate_files import picture_sizes, translate_one
 
 if TYPE_CHECKING:
-    from composer.run import RunSettings
+    from composer.run_settings import RunSettings
 
 SAMPLE_ROWS = 8  # rows of a sample grid at most
 NO_TEST = "no test part: samples show training pictures (--split 0.1 holds some out, --test-data names others)"

@@ -20,8 +20,9 @@ import torch
 from composer import checkpoint, log
 from composer.display import Silent
 from composer.errors import ComposeError
-from composer.run import RunSettings, run
+from composer.run import run
 from composer.run_folder import RunFolder
+from composer.run_settings import RunSettings
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from composer.display import Plain
 from composer.errors import ComposeError
 from composer.interrupt import SIGNALS, Interrupts, continuing, importing
 from composer.program import Program
-from composer.run import read_graph, run
+from composer.run import run
+from composer.run_settings import read_graph
 from composer.wall_time import TIME_IS_UP, Deadline, seconds
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 import composer.blocks  # noqa: F401  (a run inside a test needs them as a run of the command line does)
 from composer import checkpoint, log
 from composer.display import Plain
-from composer.run import RunSettings, run
+from composer.run import run
+from composer.run_settings import RunSettings
 
 ROOT = Path(__file__).parent.parent
 

@@ -21,9 +21,9 @@ from composer.measure.pairs import PAIR_METRICS
 from composer.measure.perceptual import open_perceptual
 from composer.measure.subject import Subject, content_identity, make_subject
 from composer.measure.weights import ADVICE, WeightFile
-from composer.run import RunSettings
 from composer.run_data import prepare_data
 from composer.run_folder import RunFolder, open_existing
+from composer.run_settings import RunSettings
 from composer.translate_files import load_program
 
 WEIGHTS = ("inception", "lpips", "lpips-heads")

@@ -26,8 +26,8 @@ from composer.measure.subject import Subject, make_subject
 from composer.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from composer.run import RunSettings
     from composer.run_data import RunData
+    from composer.run_settings import RunSettings
 
 FILE = "validation.jsonl"  # in the folder of a run
 DEMO_SPLIT = "validation"  # scenes that are neither trained on nor in the final test
