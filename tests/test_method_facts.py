@@ -22,7 +22,17 @@ FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
             "D[b](fake[a,b])": [(1, 16, 16), (1, 8, 8), (1, 4, 4)],
         },
     ),
+    ("cut",): (
+        {"G": 11_378_179, "F": 0, "D": 2_764_737},
+        {
+            "key[translated]": [(3, 262, 262), (128, 256, 256), (256, 128, 128), (256, 64, 64), (256, 64, 64)],
+            "D(b)": (1, 30, 30),
+            "q[same,16]": (256,),
+        },
+    ),
+    ("fastcut",): ({"G": 11_378_179, "F": 0, "D": 2_764_737}, {"image[translated]": (3, 256, 256)}),
 }
+HEADS = 560_384  # of all heads of the contrastive method together
 
 # Graph: numbers that its params have.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -31,18 +41,31 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "gan_weight": 1, "recon_weight": 10, "style_weight": 1, "content_weight": 1, "cycle_weight": 0,
         "vgg_weight": 0, "iterations": 1_000_000, "batch": 1,
     },
+    "cut": {
+        "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "constant_epochs": 200, "decay_epochs": 200, "temperature": 0.07,
+        "patches": 256, "gan_weight": 1, "nce_weight": 1, "load": 286, "batch": 1, "sides": ["translated", "same"],
+    },
+    "fastcut": {
+        "lr": 2e-4, "constant_epochs": 150, "decay_epochs": 50, "nce_weight": 10, "sides": ["translated"],
+    },
 }  # fmt: skip
 
 # Graph: its group, length of an epoch, and the factor of the rate at iterations.
 SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
+    ("cut", "default", 10, {0: 1, 1999: 1, 2000: 1 - 1 / 201, 3999: 1 - 200 / 201}),
+    ("fastcut", "default", 10, {0: 1, 1499: 1, 1500: 1 - 1 / 51, 1999: 1 - 50 / 51}),
     ("munit", "default", 1000, {0: 1, 99_998: 1, 99_999: 0.5, 199_998: 0.5, 199_999: 0.25, 999_999: 0.5**10}),
 ]
 
 # Graph, settings that make it small, network, weight, its standard deviation.
 SMALL: dict[str, dict[str, Any]] = {
+    "cut": {"width": 16, "judge_width": 16, "blocks": 4, "taps": [0, 4, 8, 12]},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
 }
 STARTS: list[tuple[str, str, str, float]] = [
+    ("cut", "G", "layers.8.weight", 0.02 * math.sqrt(2 / (32 * 9 + 64 * 9))),
+    ("cut", "D", "layers.3.weight", 0.02 * math.sqrt(2 / (16 * 16 + 32 * 16))),
+    ("cut", "F[4]", "layers.1.linear.weight", 0.02 * math.sqrt(2 / 512)),
     ("munit", "C[a]", "layers.2.conv.weight", math.sqrt(2 / (32 * 16))),
     ("munit", "S[b]", "layers.4.conv.weight", math.sqrt(2 / (64 * 16))),
     ("munit", "G[a]", "layers.mixed.linear.weight", math.sqrt(2 / 64)),
@@ -57,6 +80,9 @@ def test_networks_have_as_many_parameters_as_published(name: tuple[str, ...]) ->
     shaped = composer.check(name[0], variants=name[1:])
     wanted = FACTS[name][0]
     found = parameter_counts(shaped)
+    if "F[0]" in found:
+        assert sum(count for network, count in found.items() if network.startswith("F[")) == HEADS
+        found = {**{n: c for n, c in found.items() if n[0] != "F"}, "F": 0}
     assert {network: wanted[network.partition("[")[0]] for network in found} == found
     assert {network.partition("[")[0] for network in found} == set(wanted)
 
