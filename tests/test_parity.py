@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import contrast, latent, paired, shared, styles, unpaired
+from recorders import contrast, domains, latent, paired, shared, styles, unpaired
 
 import composer
 
@@ -120,6 +120,12 @@ CONTRAST = {
     },
     "one_sided": {"nce_idt": False, "lambda_NCE": 3.0, "normG": "batch"},
 }  # fmt: skip
+DOMAINS = {
+    "plain": {},
+    "classes": {"dataset": "RaFD", "c_dim": 4, "n_critic": 1, "g_repeat_num": 3, "d_repeat_num": 3, "lambda_cls": 2.0},
+    "both": {"dataset": "Both", "c_dim": 2, "c2_dim": 4, "lr_update_step": 2, "num_iters_decay": 4, "d_repeat_num": 1},
+    "both_each": {"dataset": "Both", "c_dim": 3, "c2_dim": 2, "n_critic": 1, "batch_size": 2, "whole": True},
+}  # fmt: skip
 RECORDERS = (
     (paired, PAIRED),
     (unpaired, UNPAIRED),
@@ -127,6 +133,7 @@ RECORDERS = (
     (shared, SHARED),
     (styles, STYLES),
     (contrast, CONTRAST),
+    (domains, DOMAINS),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)

@@ -128,8 +128,8 @@ class MethodMapping:
 
         length = self.root.get("epoch_length")
         return Resolved(
-            graph=as_text(self.section("graph")),
-            settings={key.text: worked_out(node, scope, more) for key, node in self.pairs("settings")},
+            graph=fill(as_text(self.section("graph")), scope, self.section("graph").place),
+            settings={name: worked_out(node, inner, more) for name, node, inner in self.entries("settings", scope)},
             variants=tuple(key.text for key, node in self.pairs("variants") if worked_out(node, scope, more)),
             epoch_length=1 if length is None else int(worked_out(length, scope, more)),
             keys=Keys(self.key_rules(scope)),
