@@ -20,24 +20,29 @@ def info_nce(
     bank: Tensor | None = None,
     temperature: Annotated[float, Range(1e-6, None)] = 0.07,
     groups: Positive = 1,
+    blank: float | None = None,
 ) -> Tensor:
     """Cross entropy of finding, for each query, its own key among others.
 
     mean_i -log exp(q_i k_i / T) / sum_j exp(q_i k_j / T). j runs over the keys of the same group (the rows are cut
     into `groups` equal runs: one an image where patches are compared within images), or, with a `bank`, over i's own
-    key and all rows of the bank. Shapes: [n c], [n c], bank [m c]; codes are usually of length 1. Zero or more.
+    key and all rows of the bank. `blank` is one more candidate for every query, with this score before the division
+    by T: some released code keeps the place of the own key among the others, at -10, where the paper leaves it out.
+    Shapes: [n c], [n c], bank [m c]; codes are usually of length 1. Zero or more.
     Sources: Representation Learning with Contrastive Predictive Coding (arXiv:1807.03748), eq. 4; Momentum Contrast
     (arXiv:1911.05722), eq. 1.
     """
     if bank is not None:
         own = (query * key).sum(1, keepdim=True)
-        scores = torch.cat([own, query @ bank.T], 1) / temperature
+        scores = torch.cat([own, query @ bank.T], 1)
         wanted = torch.zeros(query.shape[0], dtype=torch.int64, device=query.device)
-        return functional.cross_entropy(scores, wanted)
-    left, right = (x.view(groups, -1, x.shape[1]) for x in (query, key))
-    scores = left @ right.transpose(1, 2) / temperature
-    wanted = torch.arange(scores.shape[1], device=query.device).expand(groups, -1)
-    return functional.cross_entropy(scores.flatten(0, 1), wanted.flatten())
+    else:
+        left, right = (x.view(groups, -1, x.shape[1]) for x in (query, key))
+        scores = (left @ right.transpose(1, 2)).flatten(0, 1)
+        wanted = torch.arange(left.shape[1], device=query.device).repeat(groups)
+    if blank is not None:
+        scores = torch.cat([scores, torch.full_like(scores[:, :1], blank)], 1)
+    return functional.cross_entropy(scores / temperature, wanted)
 
 
 @block("share[b k], share[b k] -> loss[]", role="loss", per_sample=False, laws=("of any sign", "symmetric"))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from composer.block import block
 from composer.blocks.activations import Activation
-from composer.blocks.generators import bias_beside
+from composer.blocks.generators import Blur, bias_beside
 from composer.blocks.layers import ConvLayer, Pad, Positive, convolution
 from composer.blocks.normalization import BATCH_APART, Norm
 from composer.blocks.resampling import average_pool, blur_pool
@@ -21,18 +21,24 @@ class PatchDiscriminator(nn.Module):
     conv 4x4 stride 2; `layers` - 1 x [conv 4x4 stride 2, norm]; conv 4x4, norm; conv 4x4 to one score;
     leaky_relu 0.2 between. Widths: width * (1, 2, 4, 8, 8, ...). A score sees 16, 34, 70, 142, 286, 574 pixels
     for 1, 2, 3, 4, 5, 6 layers. Shapes: [b c h w] -> [b 1 h/2**layers - 2 w/2**layers - 2]; range in about [-1, 1].
+    `antialias` halves by a convolution of stride 1 and, behind the activation, a blur.
     Source: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004), section 6.1.2.
     """
 
-    def __init__(self, c: int, *, width: Positive = 64, layers: Positive = 3, norm: Norm = "batch") -> None:
+    def __init__(
+        self, c: int, *, width: Positive = 64, layers: Positive = 3, norm: Norm = "batch", antialias: bool = False
+    ) -> None:
         super().__init__()
         bias = bias_beside(norm)
-        stages = [nn.Conv2d(c, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        halving = 1 if antialias else 2
+        blurs = [Blur()] if antialias else []
+        stages = [nn.Conv2d(c, width, 4, halving, 1), nn.LeakyReLU(0.2), *blurs]
         wide = width
         for level in range(1, layers + 1):
             before, wide = wide, width * min(2**level, 8)
-            stride = 2 if level < layers else 1
+            stride = halving if level < layers else 1
             stages += convolution(before, wide, 4, stride=stride, bias=bias, norm=norm, activation="leaky_relu(0.2)")
+            stages += blurs if level < layers else []
         self.layers = nn.Sequential(*stages, nn.Conv2d(wide, 1, 4, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:

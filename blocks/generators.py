@@ -137,7 +137,9 @@ class ResnetGenerator(nn.Module):
     `pad`, the others with zeros. `antialias` halves by a convolution of stride 1 and a blur, `antialias_up` doubles
     bilinearly and then convolves. Shapes: h and w multiples of 2**down; range in about [-1, 1], out as
     `output_activation` has it. `features(image, taps)` gives the outputs of the layers with these numbers, counted
-    along the chain (pad, conv, norm, relu, ...; a residual block is one), and runs no further than the last.
+    along the chain (pad, conv, norm, relu, ...; a residual block is one), and runs no further than the last. With
+    `rectified_taps` a layer in front of a relu gives what the relu leaves of it, unless the run ends before the relu:
+    some released code tapped a tensor that a relu then changed in place.
     Sources: Perceptual Losses for Real-Time Style Transfer (arXiv:1603.08155); Unpaired Image-to-Image Translation
     using Cycle-Consistent Adversarial Networks (arXiv:1703.10593), section 7.2.
     """
@@ -155,9 +157,11 @@ class ResnetGenerator(nn.Module):
         pad: Pad = "reflect",
         antialias: bool = False,
         antialias_up: bool = False,
+        rectified_taps: bool = False,
         output_activation: Activation = "tanh",
     ) -> None:
         super().__init__()
+        self.rectified_taps = rectified_taps
         bias = bias_beside(norm)
         layers = convolution(c, width, 7, pad=pad, bias=bias, norm=norm, activation="relu")
         for level in range(down):
@@ -182,13 +186,22 @@ class ResnetGenerator(nn.Module):
 
     def features(self, image: Tensor, taps: Annotated[list[int], Examples([0], [2, 1])]) -> list[Tensor]:
         """The outputs of the layers numbered `taps`, in this order."""
+        meant = [self._meant(tap, max(taps)) for tap in taps]
         found: dict[int, Tensor] = {}
         x = image
         for number, layer in enumerate(list(self.layers)[: max(taps) + 1]):
             x = layer(x)
-            if number in taps:
+            if number in meant:
                 found[number] = x
-        return [found[number] for number in taps]
+        return [found[number] for number in meant]
+
+    def _meant(self, tap: int, last: int) -> int:
+        """The layer whose output a tap gives: itself, or with `rectified_taps` the relu behind it."""
+        behind = tap + 1
+        while behind < last and isinstance(self.layers[behind], nn.Identity):
+            behind += 1
+        found = self.rectified_taps and behind <= last and isinstance(self.layers[behind], nn.ReLU)
+        return behind if found else tap
 
 
 @block(

@@ -129,6 +129,21 @@ class ConvTransposeLayer(nn.Module):
         return self.activation(self.norm(self.conv(x)))  # type: ignore[no-any-return]
 
 
+@block("features[b c h w] -> code[b {out}]", name="conv_whole")
+class WholeConv(nn.Module):
+    """A convolution whose kernel is as large as the features: a linear map of all their numbers.
+
+    Shapes: [b c h w] -> [b out]; the size that it first sees is the only one it takes. Ranges: any.
+    """
+
+    def __init__(self, c: int, h: int, w: int, *, out: Positive, bias: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(c, out, (h, w), bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x).flatten(1)  # type: ignore[no-any-return]
+
+
 @block("code[b c] -> code[b {out}]", name="linear")
 class LinearLayer(nn.Module):
     """An affine map of each row, then an activation. Shapes: [b c] -> [b out]. Ranges: any."""

@@ -168,6 +168,17 @@ def bce(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     return masked_mean(functional.softplus(logits) - logits * target, mask)
 
 
+@block("logits[b k], target[b k] -> loss[]", role="loss", laws=("zero when sure",))
+def attribute_bce(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross entropy of attributes, of which several may hold at once: added up over them, mean over rows.
+
+    mean_b sum_k softplus(x) - x * target. Shapes: logits and targets in [0, 1] alike, [b k].
+    Source: released code of Unified Generative Adversarial Networks for Multi-Domain Image-to-Image Translation
+    (arXiv:1711.09020).
+    """
+    return (functional.softplus(logits) - logits * target).sum(1).mean()
+
+
 @block("logits[b k ...], label[b ...] -> loss[]", role="loss", laws=("zero when sure",), below="k")
 def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     """Cross entropy of class scores against class numbers: mean of -log softmax(logits)[label].

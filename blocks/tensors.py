@@ -126,6 +126,15 @@ def spread(code: Tensor, height: Positive, width: Positive) -> Tensor:
     return code[:, :, None, None].expand(-1, -1, height, width)
 
 
+@block("code[b c], like[b ? h w] -> features[b c h w]")
+def spread_like(code: Tensor, like: Tensor) -> Tensor:
+    """Repeat a code at every pixel of an image or of features, whatever their size.
+
+    Shapes: [b c] and [b ? h w] -> [b c h w]; ranges kept.
+    """
+    return code[:, :, None, None].expand(-1, -1, *like.shape[2:])
+
+
 @block("x[b ...] -> x[...]", per_sample=False)
 def mean(x: Tensor) -> Tensor:
     """Mean over the rows of a batch. Shapes: [b ...] -> [...]; ranges kept."""
@@ -154,12 +163,13 @@ def full_like(x: Tensor, value: float) -> Tensor:
     return torch.full_like(x, value)
 
 
-@block("rows[b ...] -> code[b {len(values)}]")
+@block("rows[b ...] -> code[b {len(values)*times}]")
 def constant(
     rows: Tensor,
     values: Annotated[list[float], Examples([1.0], [0.0, 2.5])],
+    times: Positive = 1,
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """The same numbers for every row. Shapes: [b ...] -> [b n] for n numbers."""
-    return torch.tensor(values, dtype=dtype, device=rows.device).expand(rows.shape[0], -1)
+    """The same numbers for every row, all of them `times` after each other. Shapes: [b ...] -> [b n * times]."""
+    return torch.tensor(list(values) * times, dtype=dtype, device=rows.device).expand(rows.shape[0], -1)

@@ -9,7 +9,7 @@ from composer import clock
 from composer.block import Block, catalogue, find_block
 from composer.clock_calls import number_call
 from composer.errors import ComposeError, Place, Problem, nearest
-from composer.expression import Attribute, Call, Expression, Index, Name, Operation, parse_expression, show
+from composer.expression import HOLE, Attribute, Call, Expression, Index, Name, Operation, parse_expression, show
 from composer.filling import fill, takes_number
 from composer.index import Binding, base_name
 from composer.nodes import Layer, Node
@@ -26,6 +26,7 @@ COMPOSITES: dict[str, tuple[tuple[str, ...], str]] = {
     "r1": (("score", "x"), "0.5 * square_norm(grad(score, x))"),
     "gradient_penalty": (("score", "mix"), "unit_gradient(grad(score, mix))"),
 }
+MOST_REPEATS = 1000
 SPECIAL = ("stop", "again", "grad", "average", "repeat")
 
 
@@ -228,6 +229,8 @@ def _check(elaborator: Elaborator, tree: Call, block: Block, args: list[Node], s
 
 
 def _special(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:
+    if name == "repeat" and elaborator.layers is not None:
+        return _repeat(elaborator, tree, bound)
     count = {"stop": 1, "again": 1, "grad": 2}.get(name)
     if count is None:
         remedy = "repeat(9, residual()) is an item of chain:" if name == "repeat" else "write average(G)(x)"
@@ -252,6 +255,38 @@ def _special(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> V
             unique=True,
         )
     return elaborator.table.node(name, "", tree.at, text, args)
+
+
+def times_of(elaborator: Elaborator, tree: Call, bound: Binding) -> int:
+    """How often a `repeat(n, ...)` repeats."""
+    count = tree.arguments[0]
+    if isinstance(count, Call) and isinstance(count.function, Name) and count.function.id in catalogue():
+        raise ComposeError(f"'{show(count)}' is no number", count.at, "the number is first: repeat(9, residual())")
+    times = elaborator.constant(count, bound)
+    if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= MOST_REPEATS:
+        raise ComposeError(f"cannot repeat {times!r} times", count.at, f"use a whole number from 0 to {MOST_REPEATS}")
+    return times
+
+
+def _repeat(elaborator: Elaborator, tree: Call, bound: Binding) -> Node:
+    """`repeat(3, conv(x, widen=2))` in a wired network: a layer on x, one on what that gives, and so on."""
+    inner = tree.arguments[1] if len(tree.arguments) == 2 else None
+    if not isinstance(inner, Call) or not inner.arguments or tree.keywords:
+        fact = "inside a network repeat takes a number and a layer with its input"
+        raise ComposeError(fact, tree.at, "repeat(3, conv(x, widen=2))")
+    node = elaborator.node(inner.arguments[0], bound)
+    layer = Call(inner.at, inner.function, (Name(inner.at, HOLE), *inner.arguments[1:]), inner.keywords)
+    kept = elaborator.lookup, elaborator.naming, elaborator.line
+    lookup, naming, line = kept
+    elaborator.line = line or naming
+    try:
+        for number in range(times_of(elaborator, tree, bound)):
+            elaborator.naming = f"{naming or 'repeat'}_{number}"
+            elaborator.lookup = lambda name, at, before=node: before if name == HOLE else lookup(name, at)  # type: ignore[misc]
+            node = elaborator.node(layer, bound)
+    finally:
+        elaborator.lookup, elaborator.naming, elaborator.line = kept
+    return node
 
 
 def _composite(elaborator: Elaborator, tree: Call, name: str, bound: Binding) -> Value:

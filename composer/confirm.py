@@ -99,10 +99,10 @@ def _within_limits(network: Network) -> Iterator[None]:
 
 def observe(node: Node, network: Network, bound: Bound, args: Sequence[Type], promised: Type, batch: int) -> Type:
     """What a call of an entry point gives where its contract leaves sizes open: features at several layers."""
-    given = [_empty(one, batch) for one in args]
     settings = {k: v for k, v in node.settings if k != "*" and not isinstance(v, Node)}
     try:
         with torch.device("meta"), torch.no_grad(), _within_limits(network):
+            given = [_empty(one, batch) for one in args]
             module = construct(network, bound)
             found = entry_point(module, node.entry)(*given, *node.setting("*", ()), **settings)
     except (RuntimeError, ValueError, TypeError, IndexError):

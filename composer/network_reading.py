@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from composer.block import Block, catalogue, look_up
+from composer.calls import times_of
 from composer.document import Leaf
 from composer.document import Mapping as Tree
 from composer.document import Node as Item
@@ -163,13 +164,7 @@ def read_link(builder: Builder, reader: Elaborator, tree: Expression, node: Node
     if tree.function.id == "repeat":
         if len(tree.arguments) < 2:
             raise ComposeError("repeat takes a number and layers", tree.at, "repeat(9, residual())")
-        count = tree.arguments[0]
-        if isinstance(count, CallTree) and isinstance(count.function, Name) and count.function.id in catalogue():
-            raise ComposeError(f"'{show(count)}' is no number", count.at, "the number is first: repeat(9, residual())")
-        times = reader.constant(count, bound)
-        if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 1000:
-            raise ComposeError(f"cannot repeat {times!r} times", count.at, "use a whole number from 0 to 1000")
-        for round_number in range(times):
+        for round_number in range(times_of(reader, tree, bound)):
             for position, inner in enumerate(tree.arguments[1:]):
                 name = f"{naming}_{round_number}" + (f"_{position}" if len(tree.arguments) > 2 else "")
                 node = read_link(builder, reader, inner, node, bound, name)

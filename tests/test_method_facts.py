@@ -22,7 +22,23 @@ FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
             "D[b](fake[a,b])": [(1, 16, 16), (1, 8, 8), (1, 4, 4)],
         },
     ),
+    ("cut",): (
+        {"G": 11_378_179, "F": 0, "D": 2_764_737},
+        {
+            "key[translated]": [(3, 262, 262), (128, 256, 256), (256, 128, 128), (256, 64, 64), (256, 64, 64)],
+            "D(b)": (1, 30, 30),
+            "q[same,16]": (256,),
+        },
+    ),
+    ("stargan",): (
+        {"G": 8_430_528, "D": 44_762_048},
+        {"fake": (3, 128, 128), "src": (1, 2, 2), "cls": (5,)},
+    ),
+    ("stargan", "attributes"): ({"G": 8_430_528, "D": 44_762_048}, {"code_t": (5,)}),
+    ("stargan_joint",): ({"G": 8_461_888, "D": 45_147_072}, {"src[classes]": (1, 4, 4), "code_t[attributes]": (15,)}),
+    ("fastcut",): ({"G": 11_378_179, "F": 0, "D": 2_764_737}, {"image[translated]": (3, 256, 256)}),
 }
+HEADS = 560_384  # of all heads of the contrastive method together
 
 # Graph: numbers that its params have.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -31,18 +47,39 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "gan_weight": 1, "recon_weight": 10, "style_weight": 1, "content_weight": 1, "cycle_weight": 0,
         "vgg_weight": 0, "iterations": 1_000_000, "batch": 1,
     },
+    "cut": {
+        "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "constant_epochs": 200, "decay_epochs": 200, "temperature": 0.07,
+        "patches": 256, "gan_weight": 1, "nce_weight": 1, "load": 286, "batch": 1, "sides": ["translated", "same"],
+    },
+    "stargan": {
+        "lr": 1e-4, "judge_lr": 1e-4, "beta1": 0.5, "beta2": 0.999, "cls_weight": 1, "cycle_weight": 10,
+        "gp_weight": 10, "critic": 5, "iterations": 200_000, "decay": 100_000, "decay_every": 1000, "batch": 16,
+    },
+    "fastcut": {
+        "lr": 2e-4, "constant_epochs": 150, "decay_epochs": 50, "nce_weight": 10, "sides": ["translated"],
+    },
 }  # fmt: skip
 
 # Graph: its group, length of an epoch, and the factor of the rate at iterations.
 SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
+    ("cut", "default", 10, {0: 1, 1999: 1, 2000: 1 - 1 / 201, 3999: 1 - 200 / 201}),
+    ("fastcut", "default", 10, {0: 1, 1499: 1, 1500: 1 - 1 / 51, 1999: 1 - 50 / 51}),
+    ("stargan", "D", 10, {0: 1, 100_999: 1, 101_000: 1 - 1e-5, 199_999: 1 - 99e-5}),
     ("munit", "default", 1000, {0: 1, 99_998: 1, 99_999: 0.5, 199_998: 0.5, 199_999: 0.25, 999_999: 0.5**10}),
 ]
 
 # Graph, settings that make it small, network, weight, its standard deviation.
 SMALL: dict[str, dict[str, Any]] = {
+    "cut": {"width": 16, "judge_width": 16, "blocks": 4, "taps": [0, 4, 8, 12]},
+    "stargan": {"size": 64, "width": 16, "judge_width": 16, "judge_layers": 4},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
 }
 STARTS: list[tuple[str, str, str, float]] = [
+    ("stargan", "G", "layers.down_1.conv.weight", 1 / math.sqrt(3 * 32 * 16)),  # uniform in +-1 / sqrt(fan in)
+    ("stargan", "D", "layers.seen_2.conv.bias", 1 / math.sqrt(3 * 64 * 16)),
+    ("cut", "G", "layers.8.weight", 0.02 * math.sqrt(2 / (32 * 9 + 64 * 9))),
+    ("cut", "D", "layers.3.weight", 0.02 * math.sqrt(2 / (16 * 16 + 32 * 16))),
+    ("cut", "F[4]", "layers.1.linear.weight", 0.02 * math.sqrt(2 / 512)),
     ("munit", "C[a]", "layers.2.conv.weight", math.sqrt(2 / (32 * 16))),
     ("munit", "S[b]", "layers.4.conv.weight", math.sqrt(2 / (64 * 16))),
     ("munit", "G[a]", "layers.mixed.linear.weight", math.sqrt(2 / 64)),
@@ -57,6 +94,9 @@ def test_networks_have_as_many_parameters_as_published(name: tuple[str, ...]) ->
     shaped = composer.check(name[0], variants=name[1:])
     wanted = FACTS[name][0]
     found = parameter_counts(shaped)
+    if "F[0]" in found:
+        assert sum(count for network, count in found.items() if network.startswith("F[")) == HEADS
+        found = {**{n: c for n, c in found.items() if n[0] != "F"}, "F": 0}
     assert {network: wanted[network.partition("[")[0]] for network in found} == found
     assert {network.partition("[")[0] for network in found} == set(wanted)
 

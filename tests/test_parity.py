@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import latent, paired, shared, styles, unpaired
+from recorders import contrast, domains, latent, paired, shared, styles, unpaired
 
 import composer
 
@@ -99,7 +99,42 @@ STYLES = {
     "single": {"input_dim_a": 1, "recon_s_w": 0, "recon_x_cyc_w": 3, "gen.pad_type": "replicate", "dis.norm": "ln",
                "dis.num_scales": 1},
 }  # fmt: skip
-RECORDERS = ((paired, PAIRED), (unpaired, UNPAIRED), (latent, LATENT), (shared, SHARED), (styles, STYLES))
+CONTRAST = {
+    "plain": {},
+    "batch": {
+        "normG": "batch", "normD": "batch", "gan_mode": "vanilla", "direction": "BtoA", "lambda_GAN": 0.5,
+        "iterations": 1,
+    },
+    "in_place": {
+        "no_antialias": True, "no_antialias_up": True, "nce_layers": "0,2,8,9,11", "num_patches": 300,
+        "netD": "basic", "crop_size": 32, "epoch_count": 2,
+    },
+    "whole": {
+        "nce_layers": "0,2,8,9", "nce_includes_all_negatives_from_minibatch": True, "nce_T": 1.0, "input_nc": 1,
+        "output_nc": 1, "netG": "resnet_b3", "lambda_NCE": 2.0, "no_antialias_up": True,
+    },
+    "fast": {"CUT_mode": "FastCUT", "netG": "resnet_b3", "nce_layers": "0,4,8,11,14"},
+    "fast_plain": {
+        "CUT_mode": "FastCUT", "normD": "none", "gan_mode": "nonsaturating", "no_antialias": True,
+        "nce_layers": "0,4,8,11", "batch_size": 3, "n_layers_D": 2, "n_epochs_decay": 1,
+    },
+    "one_sided": {"nce_idt": False, "lambda_NCE": 3.0, "normG": "batch"},
+}  # fmt: skip
+DOMAINS = {
+    "plain": {},
+    "classes": {"dataset": "RaFD", "c_dim": 4, "n_critic": 1, "g_repeat_num": 3, "d_repeat_num": 3, "lambda_cls": 2.0},
+    "both": {"dataset": "Both", "c_dim": 2, "c2_dim": 4, "lr_update_step": 2, "num_iters_decay": 4, "d_repeat_num": 1},
+    "both_each": {"dataset": "Both", "c_dim": 3, "c2_dim": 2, "n_critic": 1, "batch_size": 2, "whole": True},
+}  # fmt: skip
+RECORDERS = (
+    (paired, PAIRED),
+    (unpaired, UNPAIRED),
+    (latent, LATENT),
+    (shared, SHARED),
+    (styles, STYLES),
+    (contrast, CONTRAST),
+    (domains, DOMAINS),
+)
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
     for module, variants in RECORDERS
@@ -140,6 +175,7 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
         "the authors draw it and do not use it",
         "nothing reads or writes it",
         "it is made anew of weight_u before anything reads it",
+        "the kernel of a blur, which is always the same",
     }
 
 

@@ -219,3 +219,50 @@ def test_an_input_of_a_translation_hides_a_value_of_its_name() -> None:
     assert not torch.allclose(one, other)
     with pytest.raises(ComposeError, match="'x' is another input elsewhere"):
         variation('extends: tunit.yaml\nname: two\nadd:\n  translate.guided.inputs.x: "image(3, 8, 8)"\n')
+
+
+REPEATING = """
+composer: 1
+name: repeating
+inputs: {pair: {x: "image(3, 16, 16)"}}
+networks:
+  G:
+    inputs: image
+    values:
+      first: conv(image, 4)
+      deep: repeat(3, conv(first, widen=2, stride=2, activation="relu"))
+    output: conv(deep, 1)
+values: {y: G(x)}
+phases: {one: {update: G, minimize: {small: mean_square(y)}}}
+optimizers: {default: {adam: {lr: 1e-3}}, G: {adam: {lr: 1e-3}, parts: {deep: {adam: {lr: 1e-4}}}}}
+training: {iterations: 1, batch: 2}
+"""
+
+
+def test_a_layer_repeats_in_a_wired_network_each_with_weights_of_its_own() -> None:
+    program = composer.compile("repeating.yaml", text=REPEATING)
+    layers = program.networks["G"].layers
+    assert list(layers) == ["first", "deep_0", "deep_1", "deep_2", "conv"]
+    assert [layers[f"deep_{n}"].conv.weight.shape[:2] for n in range(3)] == [(8, 4), (16, 8), (32, 16)]
+    x = torch.rand(2, 3, 16, 16)
+    wanted = layers["first"](x)
+    for number in range(3):
+        wanted = layers[f"deep_{number}"](wanted)
+    assert torch.equal(program.networks["G"](x), layers["conv"](wanted))
+    own = program.networks["G"].part("deep")  # the line as a whole
+    assert sum(p.numel() for p in own) == sum(p.numel() for n in range(3) for p in layers[f"deep_{n}"].parameters())
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("repeat(3, conv(first", "repeat(1.5, conv(first"),
+        ("repeat(3, conv(first, widen=2, stride=2", "repeat(3, residual(), conv(first, widen=2, stride=2"),
+        ("repeat(3, conv(first, widen=2,", "repeat(3, conv(widen=2,"),
+        ("repeat(3, conv(first", "repeat(conv(first), conv(first"),
+    ],
+)
+def test_what_cannot_repeat_says_so(written: str, instead: str) -> None:
+    text = REPEATING.replace(written, instead)
+    with pytest.raises(ComposeError, match=r"cannot repeat 1\.5 times|repeat takes a number|is no number"):
+        composer.compile("repeating.yaml", text=text)

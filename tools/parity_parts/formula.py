@@ -55,6 +55,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "after": lambda text, start: text[len(start) :] if text.startswith(start) else None,
     "starts": lambda text, start: text.startswith(start),
     "times": lambda text, n: text * n,
+    "joined": lambda values, text, between: between.join(text.replace("_", str(value)) for value in values),
+    "filled": lambda text, value: text.replace("?", str(value)),
+    "numbers": lambda text: [int(word) for word in text.split(",")],
     "upper": str.upper,
     "default": lambda value, otherwise: otherwise if value is None else value,
 }

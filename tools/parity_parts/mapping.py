@@ -1,6 +1,7 @@
 """A mapping: how a recorded case of a method is said in our words. docs/parity.md describes the language.
 
 graph          the bundled graph
+extends        another mapping, whose sections hold where this one has none; `config` is taken key by key
 config         every key a case may have, with the value that is meant where a case leaves it out
 unused         further keys, each with the reason why nothing depends on it
 tables, names  tables of choices; names for expressions over the configuration
@@ -44,8 +45,8 @@ from .formula import Scope, fill
 from .keys import KeyRule, Keys
 
 SECTIONS = (
-    "graph", "about", "config", "unused", "tables", "names", "settings", "variants", "epoch_length", "weights",
-    "batch", "draws", "losses", "values", "gradients", "rates", "translate", "not_compared",
+    "extends", "graph", "about", "config", "unused", "tables", "names", "settings", "variants", "epoch_length",
+    "weights", "batch", "draws", "losses", "values", "gradients", "rates", "translate", "not_compared",
 )  # fmt: skip
 
 
@@ -90,6 +91,9 @@ class MethodMapping:
         for key, _ in root:
             if key.text not in SECTIONS:
                 raise ComposeError(f"unknown section '{key.text}'", key.place, nearest(key.text, SECTIONS))
+        base = root.get("extends")
+        if base is not None:
+            root = _merged(MethodMapping(path.with_name(f"{as_text(base)}.yaml")).root, root)
         self.path, self.root = path, root
 
     def configured(self, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,8 +128,8 @@ class MethodMapping:
 
         length = self.root.get("epoch_length")
         return Resolved(
-            graph=as_text(self.section("graph")),
-            settings={key.text: worked_out(node, scope, more) for key, node in self.pairs("settings")},
+            graph=fill(as_text(self.section("graph")), scope, self.section("graph").place),
+            settings={name: worked_out(node, inner, more) for name, node, inner in self.entries("settings", scope)},
             variants=tuple(key.text for key, node in self.pairs("variants") if worked_out(node, scope, more)),
             epoch_length=1 if length is None else int(worked_out(length, scope, more)),
             keys=Keys(self.key_rules(scope)),
@@ -183,6 +187,16 @@ class MethodMapping:
                     fill(as_text(node), inner, node.place),
                     key.place,
                 )
+
+
+def _merged(base: MappingNode, own: MappingNode) -> MappingNode:
+    """The sections of `own`, and those of `base` that it has not; the configurations of both, key by key."""
+    found = {key.text: (key, node) for key, node in base} | {key.text: (key, node) for key, node in own}
+    both = [section.get("config") for section in (base, own)]
+    if all(both):
+        keys = {key.text: (key, node) for section in both for key, node in as_mapping(section)}
+        found["config"] = (found["config"][0], MappingNode(tuple(keys.values()), own.place))
+    return MappingNode(tuple(found.values()), own.place)
 
 
 def flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Replay:
             for array, reading in readings(resolved.values, case, "value").items()
             if array in self.uses.compared
             for name in reading.names
+            if not name.startswith(("rate/", "weight/"))
         })  # fmt: skip
         self.program.watch(self.watched, gradients=any(kind == "gradients" for kind in self.uses.compared.values()))
         self.load(case.arrays)
@@ -161,7 +162,11 @@ class Replay:
         found: dict[str, dict[str, Any]] = {
             "loss": {n: float(t.loss) for n, t in result.terms.items()}
             | {f"total/{n}": float(t) for n, t in result.totals.items()},
-            "value": result.values,
+            "value": {
+                **result.values,
+                **{f"rate/{n}": r for n, r in result.rates.items()},
+                **{f"weight/{n}": t.weight for n, t in result.terms.items()},
+            },
             "grad": {n: float(g) for n, g in result.gradients.items()},
         }
         sections = {"loss": self.mapping.losses, "value": self.mapping.values, "grad": self.mapping.gradients}
@@ -169,7 +174,7 @@ class Replay:
             for rest, reading in section.items():
                 name = f"{head}/{iteration}/{rest}"
                 if name in self.uses.compared:
-                    yield name, self.uses.compared[name], _read(reading, found[head])
+                    yield name, self.uses.compared[name], _read(reading, found[head], self.case.arrays[name].shape)
         for rest, group in self.mapping.rates.items():
             name = f"lr/{iteration}/{rest}"
             if name in self.uses.compared:
@@ -284,8 +289,8 @@ def _network_and_key(array: str) -> Name:
     return network, key
 
 
-def _read(reading: Reading, found: Mapping[str, Any]) -> Any:
-    """The value of a reading over the terms, values or norms of a step."""
+def _read(reading: Reading, found: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+    """The value of a reading over the terms, values or norms of a step; `shape` is that of the recorded array."""
 
     def refer(name: str, at: Any) -> Any:
         if name not in found:
@@ -298,6 +303,8 @@ def _read(reading: Reading, found: Mapping[str, Any]) -> Any:
         "stack": lambda *xs: torch.cat(xs),
         "item": lambda xs, number: xs[number],
         "pixel": lambda x: x[:, :, None, None],
+        "fitting": lambda *xs: next((x for x in xs if tuple(x.shape) == shape), xs[0]),
+        "mean_std": lambda x: torch.stack([x.flatten(1).mean(1), x.flatten(1).std(1, correction=0)], 1),
     }
     value = value_of(reading.tree, {}, refer, functions)
     return value.detach().numpy() if isinstance(value, Tensor) else value

@@ -42,7 +42,7 @@ def falsify_fed(array: np.ndarray, numbers: bool = False) -> np.ndarray:
     """`array` with every element moved, by amounts that differ: what follows may not care for shifts and scales.
 
     Single draws (`numbers`) go to the other side of 1/2; of whole numbers all become none, or some where there were
-    none. A mask becomes its opposite; other whole numbers grow by one.
+    none. A mask and a coin become their opposites; other whole numbers grow by one.
     """
     if numbers:
         if not array.size:
@@ -51,7 +51,7 @@ def falsify_fed(array: np.ndarray, numbers: bool = False) -> np.ndarray:
             return 1 - array
         return np.full_like(array, -1 if (array >= 0).any() else 0)
     if not np.issubdtype(array.dtype, np.floating):
-        return 1 - array if array.size > 1 and set(np.unique(array)) <= {0, 1} else array + 1
+        return 1 - array if set(np.unique(array)) <= {0, 1} else array + 1
     pattern = np.cos(np.arange(array.size, dtype=np.float64)).reshape(array.shape)
     return (array + SHARE_FED * (np.abs(array).max() or 1) * pattern).astype(array.dtype)
 
@@ -88,6 +88,6 @@ def notices(replay: Replay, name: str) -> bool:
         for array, kind, value in replay.run(changed, start, weight):
             if not compare(array, kind, value, arrays[array]).passes:
                 return True
-    except ComposeError:
+    except (ComposeError, IndexError, RuntimeError):  # the number of no pixel, of no class
         return True
     return False
