@@ -90,6 +90,11 @@ KINDS: Mapping[str, Kind] = {
             "filter": _one_of("how pixels are interpolated", *FILTERS),
             "range": _one_of("numbers of black and white: -1 and 1, or 0 and 1", "signed", "unit"),
             "pairing": _PAIRING,
+            "another": Option(
+                "a picture of another row that has the same value in this field",
+                "the name of a label of the same stream",
+                lambda value: isinstance(value, str),
+            ),
         },
         "a picture, float32 [b channels height width]",
     ),
