@@ -12,8 +12,9 @@ from torch.nn import functional
 from composer.block import Examples, Range, block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
-from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, PositiveOrNone, PreactivatedResidual, upsample
+from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, PositiveOrNone, upsample
 from composer.blocks.normalization import AdaptiveNorm, modulate
+from composer.blocks.residual import PreactivatedResidual
 
 
 @block("features[b c h w], style[b s] -> features[b c h w] where kernel % 2 == 1")
