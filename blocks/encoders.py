@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from composer.block import block
 from composer.blocks.activations import Activation
-from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, Residual
+from composer.blocks.layers import ConvLayer, Natural, Pad, Positive
 from composer.blocks.normalization import BATCH_APART, Norm
+from composer.blocks.residual import Residual
 
 
 @block(

@@ -16,7 +16,6 @@ from composer.blocks.layers import (
     Natural,
     Pad,
     Positive,
-    Residual,
     Share,
     convolution,
     with_norm,
@@ -25,6 +24,7 @@ from composer.blocks.layers import upsample as enlarge
 from composer.blocks.normalization import BATCH_APART, Norm
 from composer.blocks.random import Dropout
 from composer.blocks.resampling import blur_pool
+from composer.blocks.residual import Residual
 
 
 def bias_beside(norm: Norm) -> bool:

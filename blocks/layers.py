@@ -15,7 +15,6 @@ from composer.block import Range, block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
 from composer.blocks.normalization import BATCH_APART, Norm, normalization
-from composer.blocks.random import Dropout
 from composer.blocks.spectral import SpectralNorm
 
 Pad = Literal["zero", "reflect", "replicate"]
@@ -155,83 +154,6 @@ class LinearLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.linear(x))  # type: ignore[no-any-return]
-
-
-@block("features[b c h w] -> features[b c h w] where kernel % 2 == 1", draws=True, per_sample=BATCH_APART)
-class Residual(nn.Module):
-    """Add what two convolutions make of the features to the features; nothing after the sum.
-
-    y = x + norm(conv(dropout(activation(norm(conv(x)))))), or with the dropout at the end. Shapes [b c h w]; any range.
-    An even kernel would not keep the size.
-    Source: Deep Residual Learning (arXiv:1512.03385), as in Perceptual Losses for Real-Time Style Transfer
-    (arXiv:1603.08155). Differs: no activation after the sum.
-    """
-
-    def __init__(
-        self,
-        c: int,
-        *,
-        kernel: Positive = 3,
-        pad: Pad = "reflect",
-        norm: Norm = "instance",
-        activation: Activation = "relu",
-        dropout: Share = 0.0,
-        dropout_at: Literal["middle", "end"] = "middle",
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        first = ConvLayer(c, out=c, kernel=kernel, pad=pad, norm=norm, activation=activation, bias=bias)
-        second = ConvLayer(c, out=c, kernel=kernel, pad=pad, norm=norm, bias=bias)
-        self.block = nn.ModuleList([first, second])
-        self.dropout = Dropout(p=dropout)
-        self.dropout_at = dropout_at
-
-    def forward(self, x: Tensor) -> Tensor:
-        first, second = self.block
-        if self.dropout_at == "middle":
-            return x + second(self.dropout(first(x)))  # type: ignore[no-any-return]
-        return x + self.dropout(second(first(x)))  # type: ignore[no-any-return]
-
-
-@block("features[b c h w] -> features[b c h w] where kernel % 2 == 1", draws=True, per_sample=BATCH_APART)
-class ResidualStack(nn.Module):
-    """Several residual blocks one after the other, alike but each with its own weights.
-
-    Shapes [b c h w]; any range. See `residual`.
-    """
-
-    def __init__(
-        self,
-        c: int,
-        *,
-        blocks: Natural = 1,
-        kernel: Positive = 3,
-        pad: Pad = "reflect",
-        norm: Norm = "instance",
-        activation: Activation = "relu",
-        dropout: Share = 0.0,
-        dropout_at: Literal["middle", "end"] = "middle",
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(
-            *[
-                Residual(
-                    c,
-                    kernel=kernel,
-                    pad=pad,
-                    norm=norm,
-                    activation=activation,
-                    dropout=dropout,
-                    dropout_at=dropout_at,
-                    bias=bias,
-                )
-                for _ in range(blocks)
-            ]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.blocks(x)  # type: ignore[no-any-return]
 
 
 @block("features[b c h w] -> features[b c h*{factor} w*{factor}]")

@@ -20,7 +20,8 @@ INTERRUPTED, BROKEN_PIPE = 130, 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 done, 1 a check differs, 2 the user's error, 3 diverged, 130 Ctrl-C."""
     # Threads of torch that spin for a moment only while they wait for each other: where other programs use the
-    # processors too, long spinning makes an iteration several times slower (docs/performance.md). Read by torch's import.
+    # processors too, long spinning makes an iteration several times slower (docs/performance.md). It is read when torch
+    # is imported.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:

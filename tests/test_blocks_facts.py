@@ -14,10 +14,11 @@ from composer.blocks.discriminators import MultiscaleDiscriminator, PatchDiscrim
 from composer.blocks.encoders import ContentEncoder, StyleEncoder
 from composer.blocks.features import Vgg16, caffe_range
 from composer.blocks.generators import Decoder, ResnetGenerator, Unet
-from composer.blocks.layers import ConvLayer, ConvTransposeLayer, Residual, ResidualStack, UpsampleConv
+from composer.blocks.layers import ConvLayer, ConvTransposeLayer, UpsampleConv
 from composer.blocks.normalization import AdaptiveNorm, LayerNorm, SpatialNorm, modulate, normalize
 from composer.blocks.penalties import square_norm, unit_gradient
 from composer.blocks.resampling import average_pool, blur_pool
+from composer.blocks.residual import Residual, ResidualStack
 from composer.blocks.similarity import ms_ssim, ssim
 from composer.blocks.styled import AdaptiveResidualStack
 from composer.errors import ComposeError

@@ -36,6 +36,15 @@ FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
     ),
     ("stargan", "attributes"): ({"G": 8_430_528, "D": 44_762_048}, {"code_t": (5,)}),
     ("stargan_joint",): ({"G": 8_461_888, "D": 45_147_072}, {"src[classes]": (1, 4, 4), "code_t[attributes]": (15,)}),
+    ("stargan_v2",): (
+        {"G": 33_892_995, "F": 2_438_272, "E": 20_916_928, "D": 20_852_290},
+        {"fake[latent]": (3, 256, 256), "s[latent]": (64,), "s[reference]": (64,), "D(x, y)": ()},
+    ),
+    # The authors' G for faces has 172,032 more, in 1 x 1 convolutions that nothing uses: 43,467,395.
+    ("stargan_v2", "masks"): (
+        {"G": 43_467_395 - 172_032, "F": 2_438_272, "E": 20_916_928, "D": 20_852_290, "L": 25_970},
+        {"mask": (1, 256, 256), "core": (1, 256, 256), "L(x)": (98, 64, 64)},
+    ),
     ("fastcut",): ({"G": 11_378_179, "F": 0, "D": 2_764_737}, {"image[translated]": (3, 256, 256)}),
 }
 HEADS = 560_384  # of all heads of the contrastive method together
@@ -55,6 +64,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "lr": 1e-4, "judge_lr": 1e-4, "beta1": 0.5, "beta2": 0.999, "cls_weight": 1, "cycle_weight": 10,
         "gp_weight": 10, "critic": 5, "iterations": 200_000, "decay": 100_000, "decay_every": 1000, "batch": 16,
     },
+    "stargan_v2": {
+        "lr": 1e-4, "mapping_lr": 1e-6, "beta1": 0, "beta2": 0.99, "weight_decay": 1e-4, "decay": 0.999,
+        "r1_weight": 1, "style_weight": 1, "cycle_weight": 1, "diversity_weight": 1, "diversity_over": 100_000,
+        "latent_size": 16, "style_size": 64, "iterations": 100_000, "batch": 8, "width": 64, "down": 4,
+    },
     "fastcut": {
         "lr": 2e-4, "constant_epochs": 150, "decay_epochs": 50, "nce_weight": 10, "sides": ["translated"],
     },
@@ -65,6 +79,7 @@ SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
     ("cut", "default", 10, {0: 1, 1999: 1, 2000: 1 - 1 / 201, 3999: 1 - 200 / 201}),
     ("fastcut", "default", 10, {0: 1, 1499: 1, 1500: 1 - 1 / 51, 1999: 1 - 50 / 51}),
     ("stargan", "D", 10, {0: 1, 100_999: 1, 101_000: 1 - 1e-5, 199_999: 1 - 99e-5}),
+    ("stargan_v2", "F", 10, {0: 1, 99_999: 1}),
     ("munit", "default", 1000, {0: 1, 99_998: 1, 99_999: 0.5, 199_998: 0.5, 199_999: 0.25, 999_999: 0.5**10}),
 ]
 
@@ -72,9 +87,14 @@ SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
 SMALL: dict[str, dict[str, Any]] = {
     "cut": {"width": 16, "judge_width": 16, "blocks": 4, "taps": [0, 4, 8, 12]},
     "stargan": {"size": 64, "width": 16, "judge_width": 16, "judge_layers": 4},
+    "stargan_v2": {"size": 64, "base": 1024, "widest": 64, "hidden": 64},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
 }
 STARTS: list[tuple[str, str, str, float]] = [
+    ("stargan_v2", "G", "decode.3.convs.0.weight", math.sqrt(2 / (32 * 9))),
+    ("stargan_v2", "G", "decode.3.norms.0.linear.weight", math.sqrt(2 / 64)),
+    ("stargan_v2", "F", "layers.own_1.heads.1.linear.weight", math.sqrt(2 / 64)),
+    ("stargan_v2", "D", "layers.seen_1.shortcut.weight", math.sqrt(2 / 32)),
     ("stargan", "G", "layers.down_1.conv.weight", 1 / math.sqrt(3 * 32 * 16)),  # uniform in +-1 / sqrt(fan in)
     ("stargan", "D", "layers.seen_2.conv.bias", 1 / math.sqrt(3 * 64 * 16)),
     ("cut", "G", "layers.8.weight", 0.02 * math.sqrt(2 / (32 * 9 + 64 * 9))),

@@ -9,7 +9,8 @@ from composer.blocks.discriminators import MultiscaleDiscriminator, PatchDiscrim
 from composer.blocks.encoders import ContentEncoder, StyleEncoder
 from composer.blocks.features import Vgg16
 from composer.blocks.generators import Decoder, ResnetGenerator, Unet
-from composer.blocks.layers import ConvLayer, ConvTransposeLayer, LinearLayer, ResidualStack
+from composer.blocks.layers import ConvLayer, ConvTransposeLayer, LinearLayer
+from composer.blocks.residual import ResidualStack
 from composer.blocks.styled import AdaptiveResidualStack
 
 

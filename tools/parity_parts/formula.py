@@ -44,6 +44,21 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "neg": operator.neg,
     "not": operator.not_,
 }
+
+
+def lowered(value: float, step: float, times: int) -> float:
+    """`value` less `step`, that many times as long as it is above 0, with the rounding of a loop that does it.
+
+    >>> lowered(1.0, 0.5, 9), lowered(1.0, 0.25, 2), lowered(1.0, 1 / 3, 9) < 0
+    (0.0, 0.5, True)
+    """
+    for _ in range(min(times, 10**6)):
+        if value <= 0:
+            break
+        value -= step
+    return value
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
@@ -56,6 +71,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "starts": lambda text, start: text.startswith(start),
     "times": lambda text, n: text * n,
     "joined": lambda values, text, between: between.join(text.replace("_", str(value)) for value in values),
+    "halvings": lambda size, end: (size // end).bit_length() - 1,
+    "lowered": lowered,
     "filled": lambda text, value: text.replace("?", str(value)),
     "numbers": lambda text: [int(word) for word in text.split(",")],
     "upper": str.upper,

@@ -9,7 +9,7 @@ settings       path in the graph -> expression                 variants      var
 weights        their state_dict keys -> ours                   epoch_length  iterations of an epoch
 batch          their stream -> our input                       draws         their draw -> ours
 losses, values, gradients, rates, translate                    their array -> what it is here
-not_compared   pattern of array names -> reason
+not_compared   pattern of array names -> reason                absent    networks of ours that no trace has -> reason
 
 A section is one mapping or a list of them; in each `for:` repeats it over the values of names and `when:` says whether
 it holds. `{...}` in a text is an expression.
@@ -47,6 +47,7 @@ from .keys import KeyRule, Keys
 SECTIONS = (
     "extends", "graph", "about", "config", "unused", "tables", "names", "settings", "variants", "epoch_length",
     "weights", "batch", "draws", "losses", "values", "gradients", "rates", "translate", "not_compared",
+    "absent",
 )  # fmt: skip
 
 
@@ -67,6 +68,7 @@ class Resolved:
     rates: Mapping[str, str]
     translate: Mapping[str, Use]
     not_compared: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def reason(self, array: str) -> str | None:
         """Why an array is not compared, or None."""
@@ -141,6 +143,7 @@ class MethodMapping:
             rates=texts("rates"),
             translate={name: read_use(node, inner) for name, node, inner in self.entries("translate", scope)},
             not_compared=texts("not_compared"),
+            absent=texts("absent"),
         )
 
     def section(self, name: str) -> Node:

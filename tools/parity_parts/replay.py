@@ -79,7 +79,12 @@ class Replay:
         # What starts a buffer may be written over before it is read; then only its end is compared.
         known = self.uses.fed | {f"init/{n.partition('/')[2]}" for n in self.uses.compared if n.startswith("final/")}
         theirs = [_network_and_key(n) for n in arrays if n.startswith("init/") and n in known]
-        ours = [(network, key) for network, module in self.modules.items() for key in module.state_dict()]
+        ours = [
+            (network, key)
+            for network, module in self.modules.items()
+            if network not in self.mapping.absent
+            for key in module.state_dict()
+        ]
         self.partners = self.mapping.keys.paired(theirs, ours)
         for name in theirs:
             self.set_weight(name, arrays[f"init/{name[0]}/{name[1]}"])
@@ -100,7 +105,8 @@ class Replay:
         first = [n.split("/", 2) for n in names if n.split("/")[0] in _BY_ITERATION and n.split("/")[1:2] == ["0"]]
         for iteration in range(1, self.case.iterations):
             for head, _, rest in first:
-                if head != "draw" and f"{head}/{iteration}/{rest}" not in names:
+                name = f"{head}/{iteration}/{rest}"
+                if head != "draw" and name not in names and f"{name}/mean_std" not in names:  # or a summary of it
                     problems.append(f"iteration {iteration} has no {head}/{iteration}/{rest}, the first has one")
         for network, key in self.partners:
             if f"final/{network}/{key}" not in names:
