@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -83,6 +84,9 @@ def test_processes_are_found_by_their_mark():
     environment = {**os.environ, "COMPOSER_STORM": "a-mark"}
     with subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True) as process:
         try:
+            until = time.monotonic() + 30  # what a new process was given can be read a moment after it has started
+            while not storm.marked("a-mark") and time.monotonic() < until:
+                time.sleep(0.01)
             assert storm.marked("a-mark") == [process.pid]
         finally:
             process.kill()
