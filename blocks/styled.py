@@ -103,7 +103,7 @@ class AdaptiveResidual(nn.Module):
 
 @block(
     "image[b c h:{2**down} w:{2**down}], style[b s], mask[b 1 ? ?]?, mask[b 1 ? ?]? -> image[b {out} h w] "
-    "where len(skips) > 0"
+    "where len(skips) > 0 and down + middle > 0"
 )
 class StyleGenerator(nn.Module):
     """Halve an image, double it back in a given style, and hand its sharp details across where masks allow it.

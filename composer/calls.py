@@ -271,7 +271,8 @@ def times_of(elaborator: Elaborator, tree: Call, bound: Binding) -> int:
 def _repeat(elaborator: Elaborator, tree: Call, bound: Binding) -> Node:
     """`repeat(3, conv(x, widen=2))` in a wired network: a layer on x, one on what that gives, and so on."""
     inner = tree.arguments[1] if len(tree.arguments) == 2 else None
-    if not isinstance(inner, Call) or not inner.arguments or tree.keywords:
+    nested = isinstance(inner, Call) and isinstance(inner.function, Name) and inner.function.id == "repeat"
+    if not isinstance(inner, Call) or not inner.arguments or tree.keywords or nested:
         fact = "inside a network repeat takes a number and a layer with its input"
         raise ComposeError(fact, tree.at, "repeat(3, conv(x, widen=2))")
     node = elaborator.node(inner.arguments[0], bound)

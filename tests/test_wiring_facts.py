@@ -260,6 +260,7 @@ def test_a_layer_repeats_in_a_wired_network_each_with_weights_of_its_own() -> No
         ("repeat(3, conv(first, widen=2, stride=2", "repeat(3, residual(), conv(first, widen=2, stride=2"),
         ("repeat(3, conv(first, widen=2,", "repeat(3, conv(widen=2,"),
         ("repeat(3, conv(first", "repeat(conv(first), conv(first"),
+        ('repeat(3, conv(first, widen=2, stride=2, activation="relu"))', "repeat(3, repeat(3, conv(first)))"),
     ],
 )
 def test_what_cannot_repeat_says_so(written: str, instead: str) -> None:
