@@ -136,6 +136,18 @@ def test_pictures_of_any_channels_and_shape(channels: int) -> None:
         assert (batch[:, -1] == 1).all()
 
 
+def test_another_picture_of_a_row_shows_another_scene_in_the_same_style() -> None:
+    fields = (
+        Field("x", "image", (3, 16, 16)),
+        Field("x2", "image", (3, 16, 16), {"another": "y"}),
+        Field("y", "label", (2,)),
+    )
+    source = demo_dataset([Stream("reference", fields)]).sources["reference"]
+    rows = [source.row(index) for index in (1, 1 + len(source) // 2)]
+    assert not np.array_equal(rows[0]["x"], rows[0]["x2"])
+    assert np.array_equal(rows[0]["x2"], rows[1]["x"]) and rows[0]["y"] == rows[1]["y"]
+
+
 def test_what_the_demo_has_not_is_said() -> None:
     many = [Stream(f"domain[{d}]", (image(f"x[{d}]"),)) for d in "abcdefghijkl"]
     with pytest.raises(ComposeError, match=r"one domain too many.*--data"):

@@ -37,6 +37,7 @@ class Column:
     channels: int
     size: int
     style: str | None
+    another: bool = False  # it shows another scene than the row
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class DemoSource:
         result: dict[str, Array] = {name: np.array(index % classes, np.int64) for name, classes in self.labels}
         own = list(STYLES)[index % self.labels[0][1]] if self.labels else ""
         for column in self.columns:
-            result[column.name] = with_channels(paint(scene, column.size, column.style or own), column.channels)
+            shown = make_scene(self.seed, self.split, (index + self.rows // 2) % self.rows) if column.another else scene
+            result[column.name] = with_channels(paint(shown, column.size, column.style or own), column.channels)
         return result
 
     def describe(self) -> str:
@@ -160,7 +162,7 @@ def _as_painted(stream: Stream) -> Stream:
 
 def _source(stream: Stream, styles: Mapping[str, str], split: str, rows: int, seed: int) -> DemoSource:
     columns = tuple(
-        Column(column.name, column.args[0], max(column.args[1:]), styles.get(column.name))
+        Column(column.name, column.args[0], max(column.args[1:]), styles.get(column.name), "another" in column.options)
         for column in stream.fields
         if column.kind == "image"
     )
