@@ -50,12 +50,26 @@ class LayerNorm(nn.Module):
         return self.gamma.view(per_channel) * (centred / spread) + self.beta.view(per_channel)
 
 
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance normalization whose gradient is right for a single row too.
+
+    PyTorch 2.13 on the CPU gives another gradient for one row when the gradient that arrives is stored channels last
+    (as behind a `permute`); stored in the usual order it gives the right one.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if y.requires_grad and y.shape[0] == 1:
+            y.register_hook(lambda gradient: gradient.contiguous())  # type: ignore[no-untyped-call]
+        return y
+
+
 _NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda c: nn.Identity(),
     "batch": nn.BatchNorm2d,
-    "instance": nn.InstanceNorm2d,
-    "instance_affine": lambda c: nn.InstanceNorm2d(c, affine=True),
-    "instance_tracked": lambda c: nn.InstanceNorm2d(c, affine=True, track_running_stats=True),
+    "instance": InstanceNorm,
+    "instance_affine": lambda c: InstanceNorm(c, affine=True),
+    "instance_tracked": lambda c: InstanceNorm(c, affine=True, track_running_stats=True),
     "layer": LayerNorm,
 }
 

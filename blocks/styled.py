@@ -13,7 +13,7 @@ from composer.block import Examples, Range, block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
 from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, PositiveOrNone, upsample
-from composer.blocks.normalization import AdaptiveNorm, modulate
+from composer.blocks.normalization import AdaptiveNorm, modulate, normalization
 from composer.blocks.residual import PreactivatedResidual
 
 
@@ -148,7 +148,7 @@ class StyleGenerator(nn.Module):
             for inside, outside, halves in reversed(pairs)
         ])  # fmt: skip
         self.last = nn.Sequential(
-            nn.InstanceNorm2d(width, affine=True), make_activation(activation), nn.Conv2d(width, out, 1)
+            normalization("instance_affine", width), make_activation(activation), nn.Conv2d(width, out, 1)
         )
 
     def forward(self, image: Tensor, style: Tensor, coarse: Tensor | None = None, fine: Tensor | None = None) -> Tensor:

@@ -15,7 +15,15 @@ from composer.blocks.encoders import ContentEncoder, StyleEncoder
 from composer.blocks.features import Vgg16, caffe_range
 from composer.blocks.generators import Decoder, ResnetGenerator, Unet
 from composer.blocks.layers import ConvLayer, ConvTransposeLayer, UpsampleConv
-from composer.blocks.normalization import AdaptiveNorm, LayerNorm, SpatialNorm, modulate, normalize
+from composer.blocks.normalization import (
+    AdaptiveNorm,
+    FeatureNorm,
+    LayerNorm,
+    SpatialNorm,
+    modulate,
+    normalization,
+    normalize,
+)
 from composer.blocks.penalties import square_norm, unit_gradient
 from composer.blocks.resampling import average_pool, blur_pool
 from composer.blocks.residual import Residual, ResidualStack
@@ -71,6 +79,16 @@ def test_layer_norm_divides_by_the_unbiased_deviation_plus_eps() -> None:
     x = noise(3, 2, 4, 4)
     wanted = torch.stack([(one - one.mean()) / (one.std() + 0.5) for one in x])
     assert torch.allclose(block(x), wanted)
+
+
+@pytest.mark.parametrize("kind", ["instance", "instance_affine", "instance_tracked"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_instance_norm_does_not_care_how_its_gradient_is_stored(kind: FeatureNorm, rows: int) -> None:
+    block = normalization(kind, 4).double()
+    x, usual = noise(rows, 4, 6, 6).requires_grad_(), noise(rows, 4, 6, 6, seed=1)
+    other = usual.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # the same numbers, channels last
+    one, two = (torch.autograd.grad(block(x), x, gradient)[0] for gradient in (usual, other))
+    assert torch.allclose(one, two)
 
 
 def test_normalize_is_instance_normalization() -> None:
