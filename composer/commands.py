@@ -114,7 +114,7 @@ def graphs(given: argparse.Namespace) -> int:
 
 def translate(given: argparse.Namespace) -> int:
     from composer.devices import pick_device
-    from composer.translate_files import translate_files
+    from composer.translate_files import Wanted, translate_files
 
     written = translate_files(
         given.run,
@@ -126,8 +126,12 @@ def translate(given: argparse.Namespace) -> int:
         device=pick_device(given.device),
         force=given.force,
         said=print,
+        wanted=Wanted(given.give, given.samples, given.interpolate, given.grid),
     )
-    print(f"wrote {_counted(written, 'picture')}")
+    if given.out:
+        print(f"wrote {_counted(written, 'picture')}")
+    if given.grid:
+        print(f"wrote {given.grid}")
     return 0
 
 

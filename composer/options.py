@@ -151,6 +151,25 @@ CHECKPOINT = option(
     metavar="latest|best|N",
     help="the newest (default), the one validation found best, or the one of N iterations",
 )
+STYLES = (
+    option("--seed", type=number, default=0, metavar="S", help="of what the translation draws (default: 0)"),
+    option(
+        "--give",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a further input of the translation: x[b]=photo.png (or a folder), y=cat or y=2, code=smiling,young; "
+        "or a draw and its seed, z=7; given again: one more style",
+    ),
+    option(
+        "--samples",
+        type=count,
+        metavar="N",
+        help="N draws, of the seeds S, S+1, ... (default: what the graph says)",
+    ),
+    option("--interpolate", type=count, metavar="N", help="N steps from one style to another, of two that are given"),
+    option("--grid", type=Path, metavar="FILE.png", help="one picture of all inputs and styles; then --out may lack"),
+)
 TEST_DATA = option(
     "--test-data",
     nargs="+",

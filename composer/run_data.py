@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +15,7 @@ import torch
 from composer.data import Dataset, open_data
 from composer.data.demo import demo_dataset, demo_styles
 from composer.data.demo_score import DemoScores, demo_scores
+from composer.data.folders import names_of
 from composer.data.split import read_share
 from composer.errors import ComposeError
 from composer.measure.subject import content_identity
@@ -36,7 +37,7 @@ class RunData:
 
     `words` name the data on the first line of a run, `notes` are said after it. `demo`: it is the built-in demo data,
     of which the truth is known. `test`: rows that are not trained on, None where there are none. `content` is the
-    identity without the seed of the run.
+    identity without the seed of the run. `names`: what the numbers of labels and attributes stand for, by field.
     """
 
     words: str
@@ -49,6 +50,7 @@ class RunData:
     demo: bool = False
     test: Dataset | None = None
     content: str = ""
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
@@ -114,6 +116,7 @@ def _assemble(
         demo,
         None if shown is dataset else shown,
         content_identity(dataset),
+        {name: words for source in dataset.sources.values() for name, words in names_of(source)},
     )
 
 

@@ -47,7 +47,7 @@ def prepare_folder(
                     remedy="use what it was started with, or start another run in another folder",
                 )
         _refuse_other_source(folder, settings, before.get("source"))
-    shown = {**dataclasses.asdict(settings), **same, "data_content": data.content}
+    shown = {**dataclasses.asdict(settings), **same, "data_content": data.content, "data_names": data.names}
     shown["preset"] = program.graph.document.preset
     start: dict[str, Any] = {
         "device": str(program.device),

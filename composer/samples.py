@@ -44,7 +44,7 @@ def grid(columns: Mapping[str, Any]) -> bytes:
     left = GAP
     places = []
     for (name, picture), width in zip(pictures.items(), widths, strict=True):
-        pen.text((left, 1), _fitting(name, width, pen), fill="black")
+        pen.text((left, 1), fitting(name, width, pen), fill="black")
         for row, one in enumerate(picture):
             sheet.paste(Image.fromarray(one), (left, HEADER + GAP + row * (height + GAP)))
         places.append({"name": name, "x": left, "width": width, "height": picture.shape[1]})
@@ -118,7 +118,7 @@ def _colours(labels: NDArray[Any]) -> Pixels:
     return pixels
 
 
-def _fitting(name: str, width: int, pen: ImageDraw.ImageDraw) -> str:
+def fitting(name: str, width: int, pen: ImageDraw.ImageDraw) -> str:
     """As much of a name as fits over its column."""
     text = name
     while text and pen.textlength(text) > width:

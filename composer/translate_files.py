@@ -2,13 +2,14 @@
 
 A picture is read upright with its full range, padded to a size the networks take (its edges mirrored outwards),
 translated, cropped back and written with the range it had. It goes alone through the program and draws come from
-`seed` alone, so it gives the same bytes whatever other pictures are translated beside it.
+seeds alone, so it gives the same bytes whatever other pictures and styles are translated beside it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,29 @@ from composer import checkpoint
 from composer.data.pictures import Window, crop_back, pad_to, read_image, write_image
 from composer.errors import ComposeError, nearest
 from composer.run_folder import RunFolder, open_existing
-from composer.translate_targets import Form, choose_targets, find_pictures, form_of
+from composer.style_grid import GridRow, cell, check_grid, write_style_grid
+from composer.translate_given import read_given, source_of
+from composer.translate_styles import Style, plan_styles, translate_in
+from composer.translate_targets import choose_targets, find_pictures, form_of
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which styles a translation is wanted in (see `composer.translate_styles.plan_styles`), and a grid of them.
+
+    `give`: texts NAME=VALUE for inputs and draws, as `composer.translate_given` reads them.
+    """
+
+    give: Sequence[str] = ()
+    samples: int | None = None
+    interpolate: int | None = None
+    grid: Path | None = None
 
 
 def translate_files(
     run: Path,
     inputs: Sequence[Path],
-    out: Path,
+    out: Path | None,
     *,
     name: str | None = None,
     seed: int = 0,
@@ -33,26 +50,53 @@ def translate_files(
     device: torch.device | str = "cpu",
     force: bool = False,
     said: Callable[[str], None] = lambda text: None,
+    wanted: Wanted = Wanted(),
 ) -> list[Path]:
-    """Translate pictures and all pictures of folders into `out`; returns what was written.
+    """Translate pictures and all pictures of folders into `out`, in each style; returns what was written.
 
     `name`: which translation of the graph; needed when it has several. `which`: the checkpoint (see
-    `checkpoint.chosen`). Existing files are replaced with `force` only.
+    `checkpoint.chosen`). Existing files are replaced with `force` only. Without `out` there is only the grid.
     Every problem that can be known before is raised before the first picture is translated.
     """
     folder = open_existing(run)
+    if out is None and wanted.grid is None:
+        raise ComposeError("nothing says where the translations go", remedy="name a folder with --out, or --grid FILE")
     pictures = find_pictures(inputs, out)
+    if wanted.grid:
+        check_grid(wanted.grid, [picture.path for picture in pictures], force)
     program, iteration = load_program(folder, device, which)
     chosen = choose(program, name)
-    form = _form(program, chosen)
-    targets = choose_targets(pictures, out, form, force)
-    said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures into {out}")
-    for picture, target in zip(pictures, targets, strict=True):
+    given = read_given(program, chosen, wanted.give, data_names(folder))
+    source = source_of(program, chosen, given)
+    own, result = picture_sizes(program, chosen, given)
+    form = form_of(program, source, int(own[1]), int(result[1]))
+    styles = plan_styles(program, chosen, given, seed, wanted.samples, wanted.interpolate)
+    targets = choose_targets(pictures, out, form, force, len(styles))
+    where = " and ".join(str(place) for place in (out, wanted.grid) if place)
+    many = f" in {len(styles)} styles" if len(styles) > 1 else ""
+    said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures{many} into {where}")
+    rows = []
+    for picture, files in zip(pictures, targets, strict=True):
         image, info = read_image(picture.path, form.channels, form.reading)
-        made = translate_one(program, (image + 1) / 2 if form.unit else image, chosen, seed)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_image(target, made * 2 - 1 if form.unit_made else made, info)
-    return targets
+        fed = (image + 1) / 2 if form.unit else image
+        shown = []
+        for number, style in enumerate(styles):
+            made = translate_in_style(program, fed, chosen, source, style)
+            made = made * 2 - 1 if form.unit_made else made
+            if files:
+                files[number].parent.mkdir(parents=True, exist_ok=True)
+                write_image(files[number], made, info)
+            shown += [cell(made)] if wanted.grid else []
+        rows += [GridRow(picture.name.as_posix(), cell(image), tuple(shown))] if wanted.grid else []
+    if wanted.grid:
+        write_style_grid(wanted.grid, rows, [one.title for one in styles], [one.pictures for one in styles])
+    return [file for files in targets for file in files]
+
+
+def data_names(folder: RunFolder) -> dict[str, list[str]]:
+    """What the numbers of labels and attributes stand for in the data of a run, by field; none in older runs."""
+    found = folder.read_environment().get("settings", {}).get("data_names", {})
+    return found if isinstance(found, dict) else {}
 
 
 def translate_one(program: Any, image: torch.Tensor, name: str, seed: int) -> torch.Tensor:
@@ -60,10 +104,15 @@ def translate_one(program: Any, image: torch.Tensor, name: str, seed: int) -> to
 
     h' and w' are h and w times what the graph enlarges by.
     """
+    return translate_in_style(program, image, name, source_of(program, name), Style("", {}, {}, seed))
+
+
+def translate_in_style(program: Any, image: torch.Tensor, name: str, source: str, style: Style) -> torch.Tensor:
+    """One picture of any size that goes into the input `source`, in one style; else as `translate_one`."""
     height, width = image.shape[-2:]
-    padded, window = pad_to(image, *program.padded_size(height, width, name))
-    result = program.translate(padded[None], as_=name, seed=seed)[0].detach().cpu()
-    return crop_back(result, _enlarged(window, *_enlargement(program, name)))
+    padded, window = pad_to(image, *program.translator.padded_size(height, width, name, source))
+    result = translate_in(program, name, source, padded[None], style)[0].detach().cpu()
+    return crop_back(result, _enlarged(window, *_enlargement(program, name, style.inputs)))
 
 
 def load_program(folder: RunFolder, device: torch.device | str = "cpu", which: str = "latest") -> tuple[Any, int]:
@@ -94,31 +143,20 @@ def choose(program: Any, name: str | None) -> str:
     return name
 
 
-def _form(program: Any, name: str) -> Form:
-    """How many channels the one picture has that the translation starts from, and how it is read and written."""
-    own, made = picture_sizes(program, name)
-    return form_of(program, name, int(own[1]), int(made[1]))
-
-
-def _enlargement(program: Any, name: str) -> tuple[Fraction, Fraction]:
+def _enlargement(program: Any, name: str, given: Iterable[str]) -> tuple[Fraction, Fraction]:
     """By how much a translation is taller and wider than its picture, at the size the graph is trained with."""
-    own, result = picture_sizes(program, name)
+    own, result = picture_sizes(program, name, given)
     return Fraction(result[-2], own[-2]), Fraction(result[-1], own[-1])
 
 
-def picture_sizes(program: Any, name: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def picture_sizes(program: Any, name: str, given: Iterable[str] = ()) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The sizes [b, c, h, w] of the picture a translation starts from and of its result, as the graph is trained.
 
-    A ComposeError when it is not from one picture to one.
+    A ComposeError when it is not from one picture, beside the inputs `given`, to one.
     """
-    needed = program.translator.needs(name)
+    source = source_of(program, name, given)
     types = program.shaped.types
-    own = next((types[node].dims for node in types if node.op == "input" and [node.target] == needed), None)
-    if own is None or len(own) != 4:
-        raise ComposeError(
-            f"'{name}' starts from {', '.join(needed) or 'nothing'}, and a file gives it one picture",
-            remedy="translate from Python: program.translate({...}, as_=...)",
-        )
+    own = next(types[node].dims for node in types if node.op == "input" and node.target == source)
     result = getattr(types[program.translations[name].node], "dims", None)
     if result is None or len(result) != 4:
         raise ComposeError(f"'{name}' gives no picture", remedy="translate from Python: program.translate(...)")

@@ -34,22 +34,22 @@ class Form:
     unit_made: bool = False
 
 
-def form_of(program: Any, name: str, channels: int, made: int) -> Form:
-    """The form of a translation that starts from one picture. Numbers of the result are those of the graph's fields."""
-    needed = program.translator.needs(name)
+def form_of(program: Any, source: str, channels: int, made: int) -> Form:
+    """The form of a translation of the input `source`. Numbers of the result are those of the graph's fields."""
     images: list[Field] = fields_of(program.graph.streams, "image")
-    options = next((field.options for field in images if [field.name] == needed), {})
+    options = next((field.options for field in images if field.name == source), {})
     units = [field.options.get("range") == "unit" for field in images]
     return Form(channels, made, Reading.of(options), options.get("range") == "unit", bool(units) and all(units))
 
 
-def find_pictures(inputs: Sequence[Path], out: Path) -> list[Given]:
+def find_pictures(inputs: Sequence[Path], out: Path | None) -> list[Given]:
     """The pictures that were named and all in the folders that were named, without what lies in an `out` in them."""
     found: list[Given] = []
     for path in inputs:
         if path.is_dir():
-            own = _is_below(out, path)  # what was written before is not translated again
-            inside = [one for one in list_images(path, recursive=True) if not (own and _is_below(one, out))]
+            inside = list_images(path, recursive=True)
+            if out is not None and _is_below(out, path):  # what was written before is not translated again
+                inside = [one for one in inside if not _is_below(one, out)]
             if not inside:
                 raise ComposeError(f"no pictures in '{shown(path)}'", remedy="name a folder with pictures")
             found += [Given(picture, picture.relative_to(path).with_suffix("")) for picture in inside]
@@ -64,8 +64,13 @@ def _is_below(path: Path, folder: Path) -> bool:
     return folder.resolve() in path.resolve().parents
 
 
-def choose_targets(pictures: Sequence[Given], out: Path, form: Form, force: bool) -> list[Path]:
-    """A file in `out` for each picture, in a format that holds what it has; raises every problem at once."""
+def choose_targets(
+    pictures: Sequence[Given], out: Path | None, form: Form, force: bool, styles: int = 1
+) -> list[list[Path]]:
+    """For each picture a file in `out` for each style, in a format that holds what it has; NAME-2 for the second.
+
+    None of them without `out`. Raises every problem at once.
+    """
     use = form.channels, form.reading, 1
     reasons = [why_unreadable(str(picture.path), [use], whole=False) for picture in pictures]
     broken = [(str(picture.path), why) for picture, why in zip(pictures, reasons, strict=True) if why]
@@ -74,20 +79,27 @@ def choose_targets(pictures: Sequence[Given], out: Path, form: Form, force: bool
     first: dict[str, Path] = {}
     for picture, why in zip(pictures, reasons, strict=True):
         suffix = ".png" if why else suffix_for(probe(picture.path, form.channels, form.reading), form.made)
-        target = out / picture.name.with_name(picture.name.name + suffix)
-        targets.append(target)
-        # Some file systems hold Cat.png and cat.png to be one file.
-        other = first.setdefault(str(target).casefold(), picture.path)
-        if other is not picture.path:
-            fact = f"'{other}' and '{picture.path}' would both become '{target}'"
-            problems.append(Problem(fact, remedy="rename one, or translate them into two folders"))
-        elif target.resolve() == picture.path.resolve():
-            fact = f"'{picture.path}' would be replaced by its translation"
-            problems.append(Problem(fact, remedy="name another --out"))
-        elif target.exists() and not force:
-            problems.append(Problem(f"'{target}' exists", remedy="name another --out, or replace it with --force"))
-    if out.exists() and not out.is_dir():
+        numbers = [f"-{number}" for number in range(1, styles + 1)] if styles > 1 else [""]
+        names = [picture.name.with_name(picture.name.name + number + suffix) for number in numbers]
+        targets.append([out / name for name in names] if out else [])
+        for target in targets[-1]:
+            problems += _problems(target, picture.path, first, force)
+    if out and out.exists() and not out.is_dir():
         problems.append(Problem(f"'{out}' is a file", remedy="name a folder with --out"))
     if problems:
         raise ComposeError.together(problems)
     return targets
+
+
+def _problems(target: Path, path: Path, first: dict[str, Path], force: bool) -> list[Problem]:
+    """What is in the way of one file. `first`: which picture has a name already."""
+    # Some file systems hold Cat.png and cat.png to be one file.
+    other = first.setdefault(str(target).casefold(), path)
+    if other is not path:
+        fact = f"'{other}' and '{path}' would both become '{target}'"
+        return [Problem(fact, remedy="rename one, or translate them into two folders")]
+    if target.resolve() == path.resolve():
+        return [Problem(f"'{path}' would be replaced by its translation", remedy="name another --out")]
+    if target.exists() and not force:
+        return [Problem(f"'{target}' exists", remedy="name another --out, or replace it with --force")]
+    return []

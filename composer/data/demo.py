@@ -84,6 +84,13 @@ class DemoSource:
         own = self._own_styles() if any(column.style is None for column in self.columns) else []
         return f"{self.rows} made-up landscapes ({', '.join(dict.fromkeys([*styles, *own]))})"
 
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """What the numbers of labels, attributes and codes stand for."""
+        found = {name: tuple(STYLES)[:classes] for name, classes in self.labels}
+        vectors = [truth for truth in self.truths if truth.kind in ("attributes", "code")]
+        return found | {truth.name: ATTRIBUTES[: truth.count] for truth in vectors}
+
     def labels_of(self, name: str) -> npt.NDArray[np.int64]:
         """The label of every row."""
         return np.arange(self.rows) % dict(self.labels)[name]

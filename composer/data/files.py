@@ -107,7 +107,8 @@ class Column:
 class FileSource:
     """The rows of one stream, read from files.
 
-    `values`: float32 [rows, count] of attributes and codes. `names`: the words that the numbers of a label stand for.
+    `values`: float32 [rows, count] of attributes and codes. `names`: the words that the numbers of a label, or
+    of these, stand for.
     """
 
     columns: Mapping[str, Column]

@@ -117,7 +117,7 @@ def _bound(named: Named, streams: Sequence[Stream], known: Names) -> Bound:
 
 
 def names_of(source: Source) -> list[tuple[str, tuple[str, ...]]]:
-    """The labels of a source whose numbers stand for words, each with its words."""
+    """The labels and vectors of a source whose numbers stand for words, each with its words."""
     return list(getattr(source, "names", {}).items())
 
 

@@ -75,7 +75,7 @@ def _columns(table: Table, name: str) -> str:
 class Found:
     """What a table has for a field. label: int64 [rows]; attributes (0 and 1), code: float32 [rows, count].
 
-    `words` are what the numbers of a label stand for; `note` says which columns, or which words, became what.
+    `words` are what its numbers stand for; `note` says which columns, or which words, became what.
     """
 
     values: Values
@@ -95,8 +95,9 @@ def table_values(
         return _labels(table, column, chosen[0], names, known)
     read = _flag if column.kind == "attributes" else _number
     values = [[read(table, name, table.columns[k], table.rows[name][k]) for k in chosen] for name in names]
-    words = ", ".join(table.columns[k] for k in chosen)
-    return Found(np.array(values, np.float32).reshape(len(names), len(chosen)), f"{column.name} is {words}")
+    words = tuple(table.columns[k] for k in chosen)
+    said = f"{column.name} is {', '.join(words)}"
+    return Found(np.array(values, np.float32).reshape(len(names), len(chosen)), said, words)
 
 
 def _flag(table: Table, name: str, column: str, cell: str) -> float:
