@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
-from composer.block import block
+from composer.block import Examples, block
 from composer.blocks.activations import Activation
-from composer.blocks.layers import ConvLayer, Natural, Pad, Positive
+from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, outputs_at
 from composer.blocks.normalization import BATCH_APART, Norm
 from composer.blocks.residual import Residual
 
 
 @block(
-    "image[b c h:{2**down} w:{2**down}] -> features[b {width*2**down} h/{2**down} w/{2**down}]", per_sample=BATCH_APART
+    "image[b c h:{2**down} w:{2**down}] -> features[b {width*2**down} h/{2**down} w/{2**down}]",
+    entries={"features": "image[b c h w] -> features[b ? ? ?]*"},
+    per_sample=BATCH_APART,
 )
 class ContentEncoder(nn.Module):
     """Strided convolutions, then residual blocks: where things are, at a lower resolution.
 
     conv 7x7; `down` x [conv `kernel` stride 2, twice the width]; `residual` residual blocks; norm and activation after
-    each convolution but the last of a residual block, which has no activation.
+    each convolution but the last of a residual block, which has no activation. `features(image, taps)` gives what
+    the layers with these numbers give (the first convolution is 0, a residual block is one), and runs no further.
     Shapes: h and w multiples of 2**down. Range in about [-1, 1], out any.
     Source: Multimodal Unsupervised Image-to-Image Translation (arXiv:1804.04732), appendix B.1.
     """
@@ -57,6 +62,11 @@ class ContentEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.layers(image)  # type: ignore[no-any-return]
+
+    def features(self, image: Tensor, taps: Annotated[list[int], Examples([0])]) -> list[Tensor]:
+        """The outputs of the layers numbered `taps`, in this order."""
+        *convolutions, stack = self.layers
+        return outputs_at([*convolutions, *stack.children()], image, taps)
 
 
 @block("image[b c h w] -> style[b {out}]")

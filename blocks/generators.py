@@ -18,6 +18,7 @@ from composer.blocks.layers import (
     Positive,
     Share,
     convolution,
+    outputs_at,
     with_norm,
 )
 from composer.blocks.layers import upsample as enlarge
@@ -186,14 +187,7 @@ class ResnetGenerator(nn.Module):
 
     def features(self, image: Tensor, taps: Annotated[list[int], Examples([0], [2, 1])]) -> list[Tensor]:
         """The outputs of the layers numbered `taps`, in this order."""
-        meant = [self._meant(tap, max(taps)) for tap in taps]
-        found: dict[int, Tensor] = {}
-        x = image
-        for number, layer in enumerate(list(self.layers)[: max(taps) + 1]):
-            x = layer(x)
-            if number in meant:
-                found[number] = x
-        return [found[number] for number in meant]
+        return outputs_at(list(self.layers), image, [self._meant(tap, max(taps)) for tap in taps])
 
     def _meant(self, tap: int, last: int) -> int:
         """The layer whose output a tap gives: itself, or with `rectified_taps` the relu behind it."""

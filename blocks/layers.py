@@ -6,6 +6,7 @@ In a `chain:` they are written without their input, `conv(64, kernel=7, norm="in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from torch import Tensor, nn
@@ -141,6 +142,17 @@ class WholeConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x).flatten(1)  # type: ignore[no-any-return]
+
+
+def outputs_at(layers: Sequence[nn.Module], x: Tensor, taps: list[int]) -> list[Tensor]:
+    """What the layers numbered `taps` give, in this order; no layer runs after the last of them."""
+    wrong = [tap for tap in taps if not 0 <= tap < len(layers)]
+    if wrong or not taps:
+        raise IndexError(f"there is no layer {wrong[0]}: 0..{len(layers) - 1}" if wrong else "no layer is named")
+    found: dict[int, Tensor] = {}
+    for number, layer in enumerate(layers[: max(taps) + 1]):
+        x = found[number] = layer(x)
+    return [found[tap] for tap in taps]
 
 
 @block("code[b c] -> code[b {out}]", name="linear")

@@ -12,7 +12,7 @@ from torch.nn import functional
 from composer.block import Examples, Range, block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
-from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, PositiveOrNone, upsample
+from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, PositiveOrNone, outputs_at, upsample
 from composer.blocks.normalization import AdaptiveNorm, modulate, normalization
 from composer.blocks.residual import PreactivatedResidual
 
@@ -103,7 +103,8 @@ class AdaptiveResidual(nn.Module):
 
 @block(
     "image[b c h:{2**down} w:{2**down}], style[b s], mask[b 1 ? ?]?, mask[b 1 ? ?]? -> image[b {out} h w] "
-    "where len(skips) > 0 and down + middle > 0"
+    "where len(skips) > 0 and down + middle > 0",
+    entries={"features": "image[b c h w] -> features[b ? ? ?]*"},
 )
 class StyleGenerator(nn.Module):
     """Halve an image, double it back in a given style, and hand its sharp details across where masks allow it.
@@ -113,6 +114,8 @@ class StyleGenerator(nn.Module):
     the adaptive blocks have no shortcut, and features that come into a halving block at a size of `skips` (the shorter
     side) are added after the doubling block of that size, through a mask and a high-pass filter
     [-1 -1 -1; -1 8 -1; -1 -1 -1] / high_pass: the first mask at the first of the sizes, the second at the others.
+    `features(image, taps)` gives the outputs of the layers with these numbers on the way down, which knows no style
+    (the first convolution is 0, a residual block is one), and runs no further.
     Shapes: h and w multiples of 2**down; masks [b 1 any any] are resized. Range in about [-1, 1], out not bounded.
     It is no wiring of layers in a graph: widths mirror each other level by level, and skips depend on sizes.
     Source: StarGAN v2: Diverse Image Synthesis for Multiple Domains (arXiv:1912.01865), appendix F.
@@ -164,6 +167,10 @@ class StyleGenerator(nn.Module):
             if self.high_pass and mask is not None and size in self.skips and block_out.up:
                 x = x + self._sharp(kept[size], mask)
         return self.last(x)  # type: ignore[no-any-return]
+
+    def features(self, image: Tensor, taps: Annotated[list[int], Examples([0], [1, 0])]) -> list[Tensor]:
+        """The outputs of the layers numbered `taps` on the way down, in this order."""
+        return outputs_at([self.first, *self.encode], image, taps)
 
     def _sharp(self, x: Tensor, mask: Tensor) -> Tensor:
         """What a high-pass filter leaves of masked features."""

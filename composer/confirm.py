@@ -105,7 +105,9 @@ def observe(node: Node, network: Network, bound: Bound, args: Sequence[Type], pr
             given = [_empty(one, batch) for one in args]
             module = construct(network, bound)
             found = entry_point(module, node.entry)(*given, *node.setting("*", ()), **settings)
-    except (RuntimeError, ValueError, TypeError, IndexError):
+    except IndexError as error:  # a layer that is not there
+        raise ComposeError(f"{node.text}: {error}", node.place) from None
+    except (RuntimeError, ValueError, TypeError):
         return promised  # what is wrong is said with its place when the graph is confirmed
     return _refined(promised, found)
 

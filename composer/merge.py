@@ -134,7 +134,7 @@ def _take_level(merged: Merged, level: Level, chosen: list[tuple[str, Place | No
     if hybrid:
         merged.notes.append(f"extends {_name_of(merged.draft)}")
         _take_variants(merged, merged.variants, [name for name, _ in chosen if name not in own])
-        _edit(merged.draft, root, merged.problems)
+        _edit(merged.draft, _without_options(merged, root), merged.problems)
         for name in KEPT:
             node = root.get(name)
             if node is not None:
@@ -145,6 +145,27 @@ def _take_level(merged: Merged, level: Level, chosen: list[tuple[str, Place | No
     _take_variants(merged, own, [name for name, _ in chosen])
     merged.variants |= own
     merged.presets |= _options(root.get("presets"))
+
+
+def _without_options(merged: Merged, root: Mapping) -> Mapping:
+    """The hybrid without what its `drop` says of variants and presets of its base, which are offered no longer."""
+    dropped = root.get("drop")
+    if not isinstance(dropped, ListNode):
+        return root
+    kept: list[Node] = []
+    for item in dropped.items:
+        section, _, name = str(item.value).strip().partition(".") if isinstance(item, Leaf) else ("", "", "")
+        offered = {"variants": merged.variants, "presets": merged.presets}.get(section)
+        if offered is None:
+            kept.append(item)
+        elif name in offered:
+            del offered[name]
+        else:
+            merged.problems.add(
+                f"drop: there is no '{shortened(f'{section}.{name}')}'", item.place, nearest(name, offered)
+            )
+    pairs = [(key, ListNode(tuple(kept), node.place) if node is dropped else node) for key, node in root]
+    return Mapping(tuple(pairs), root.place)
 
 
 def _take_variants(merged: Merged, offered: dict[str, Mapping], names: list[str]) -> None:

@@ -48,16 +48,23 @@ def block_page(name: str) -> str:
 
 
 def graph_table() -> str:
-    """Bundled graphs: name, paper, what it is."""
+    """Bundled graphs: name, paper, what it is; below them the hybrids, with what they extend."""
     from composer.sources import bundled_graphs
 
-    rows = []
+    rows, hybrids = [], []
     for name, path in bundled_graphs().items():
         says = _says(path)
         paper = says.get("paper")
         venue = str(paper.get("venue", "")) if isinstance(paper, dict) else ""
-        rows.append((name, venue, str(says.get("about") or "")))
-    return _table([("graph", "paper", "what it is"), *sorted(rows)])
+        about = str(says.get("about") or "")
+        if path.parent.name == "hybrids":
+            hybrids.append((name, str(says.get("extends") or "").removesuffix(".yaml"), about))
+        else:
+            rows.append((name, venue, about))
+    tables = [_table([("graph", "paper", "what it is"), *sorted(rows)])]
+    if hybrids:
+        tables.append(_table([("hybrid", "extends", "what it is"), *sorted(hybrids)]))
+    return "\n\n".join(tables)
 
 
 def _says(path: Path) -> Mapping[str, Any]:

@@ -158,6 +158,9 @@ def test_graphs_are_listed(capsys):
     said = capsys.readouterr().out
     for words in ("unit_code", "CVPR 2017", "Paired translation"):
         assert words in said
+    methods, hybrids = said.split("\n\n")
+    assert hybrids.split()[:2] == ["hybrid", "extends"]
+    assert "munit_contrastive" in hybrids and "munit_contrastive" not in methods
 
 
 def test_a_graph_is_drawn(tiny, tmp_path, capsys):

@@ -336,3 +336,19 @@ def test_the_last_setting_wins_and_its_place_is_kept():
     leaf = at(document, "params", "width")
     assert isinstance(leaf, Leaf) and leaf.value == 22
     assert (leaf.place.file, leaf.place.line, leaf.place.column, leaf.place.length) == ("--set", 2, 7, 2)
+
+
+def test_a_hybrid_takes_variants_and_presets_of_its_base_away(tmp_path: Path) -> None:
+    base = "composer: 1\nparams: {a: 1}\nvariants:\n  v: {change: {params.a: 2}}\n  w: {change: {params.a: 3}}\n"
+    base += "presets:\n  p: {a: 4}\n  q: {a: 5}\n"
+    hybrid = "with: [v]\nadd: {params.b: 1}\ndrop: [variants.v, params.a, presets.p]\n"
+    found = extended(tmp_path, hybrid, base)
+    assert (found.variants, found.presets, found.variants_used) == (("w",), ("q",), ("v",))
+    assert plain(found.root.get("params")) == {"b": 1}
+    wrong = hybrid.replace("variants.v", "variants.x").replace("presets.p", "presets.pp")
+    with pytest.raises(ComposeError) as caught:
+        extended(tmp_path, wrong, base)
+    assert [p.fact for p in caught.value.problems] == [
+        "drop: there is no 'variants.x'",
+        "drop: there is no 'presets.pp'",
+    ]
