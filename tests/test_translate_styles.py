@@ -130,9 +130,9 @@ def test_the_grid_has_inputs_and_styles_on_its_axes(runs, pictures, tmp_path, ca
         "styles": ["day 1", "day 2", "winter 1", "winter 2"],
     }
     assert sorted(os.listdir(tmp_path)) == ["grid.png", "p"]
-    # The first column holds the inputs: cells are as wide as the widest picture.
+    # The first column holds the inputs: cells are 64 pixels wide at least.
     top, left = 14 + 2 + 14, 2
-    shown = np.asarray(image)[top : top + 32, left + (37 - 32) // 2 :][:, :32]
+    shown = np.asarray(image)[top : top + 32, left + (64 - 32) // 2 :][:, :32]
     assert (shown == pixels(pictures[0])).all()
     assert main(words) == 2
     assert "exists; name another --grid" in capsys.readouterr().err
