@@ -12,7 +12,9 @@ from PIL import Image
 from tiny_run import make_pictures, settings, start
 
 from composer.cli import main
+from composer.data.folders import names_of, open_data
 from composer.errors import ComposeError
+from composer.fields import Field, Stream
 from composer.run_folder import RunFolder
 from composer.samples import LAYOUT
 from composer.translate_files import Wanted, data_names, load_program, translate_files
@@ -188,3 +190,19 @@ def test_vectors_by_names_and_by_numbers(tmp_path):
         given("wintre")
     with pytest.raises(ComposeError, match="takes 3 numbers, and '0,1' is 2"):
         given("0,1")
+
+
+def test_names_come_from_folders_and_from_tables(tmp_path):
+    for domain in ("cat", "dog"):
+        make_pictures(tmp_path / "domains", domain, 0)
+        make_pictures(tmp_path / "domains" / domain, domain, 2)
+    streams = [Stream("s", (Field("x", "image", (3, 8, 8)), Field("y", "label", (2,))))]
+    (source,) = open_data([str(tmp_path / "domains")], streams).sources.values()
+    assert names_of(source) == [("y", ("cat", "dog"))]
+    (tmp_path / "faces").mkdir()
+    make_pictures(tmp_path / "faces" / "images", "f", 2)
+    table = "image,Young,Smiling\nf0.png,1,-1\nf1.png,-1,1\n"
+    (tmp_path / "faces" / "attributes.csv").write_text(table, encoding="utf-8")
+    streams = [Stream("s", (Field("x", "image", (3, 8, 8)), Field("y", "attributes", (2,))))]
+    (source,) = open_data([str(tmp_path / "faces")], streams).sources.values()
+    assert names_of(source) == [("y", ("Young", "Smiling"))]
