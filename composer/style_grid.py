@@ -19,6 +19,7 @@ from composer.files import write_atomically
 from composer.samples import GAP, HEADER, LAYOUT, fitting, png, to_pixels
 
 LARGEST = 256  # pixels of a cell; larger pictures are made smaller
+NARROWEST = 64  # pixels of a column, so that its title can be read
 APART = 6  # pixels between inputs and translations
 
 
@@ -59,7 +60,7 @@ def style_grid(rows: Sequence[GridRow], titles: Sequence[str], references: Seque
     Its text `composer-grid` has what it shows as JSON: `inputs` and `styles`, by title.
     """
     cells = [one for row in rows for one in (row.source, *row.made)] + [one for some in references for one in some]
-    wide, high = max(one.width for one in cells), max(one.height for one in cells)
+    wide, high = max(NARROWEST, *(one.width for one in cells)), max(one.height for one in cells)
     bands = max((len(some) for some in references), default=0)
     left = 2 * GAP + wide + APART  # of the first translation
     top = HEADER + GAP + bands * (high + GAP)  # of the first row with its title
