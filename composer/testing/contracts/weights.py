@@ -53,7 +53,7 @@ def offers_its_entries(found: Trial) -> None:
             for scale in (found.scale, 2 * found.scale, 4 * found.scale):
                 values = arguments(case, scale, signature)
                 promised = match(signature, types_of(values, signature), case.settings)
-                built = build(found.case, promised.axes)
+                built = build(found.case, {**found.found.axes, **promised.axes})  # it may not say all of them
                 try:
                     with drawing(SameForRows(case.seed)):
                         out = getattr(built, name)(*values, **more)
