@@ -334,6 +334,10 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     if given.fork and given.jobs > 1:
         parser.error("--fork does one round at a time")
+    if given.fork:
+        import torch
+
+        torch.set_num_threads(1)  # a copy of a process whose threads have worked waits for threads it does not have
     temporary = tempfile.mkdtemp(prefix="composer-storm-")
     storm = Storm(Path(temporary), given.graphs, given.iterations, given.most, given.seed, given.fork)
     for graph in given.graphs:
