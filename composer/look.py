@@ -13,6 +13,7 @@ from composer import preview
 from composer.data import Dataset, open_data
 from composer.data.demo import demo_dataset
 from composer.data.folders import wrong_ids
+from composer.data.split import read_share
 from composer.data.survey import survey
 from composer.errors import ComposeError
 from composer.files import write_atomically
@@ -47,20 +48,23 @@ class Opened:
         return {"": self.dataset} if self.shown is self.dataset else {"": self.dataset, "test ": self.shown}
 
 
-def open_parts(asked: Asked, graph: Graph) -> Opened:
-    """Bind data to a graph without reading the files. Raises ComposeError for what does not fit."""
+def open_parts(asked: Asked, graph: Graph, look: bool = False) -> Opened:
+    """Bind data to a graph; files are looked at with `look`. Raises ComposeError for what does not fit."""
     direction = asked.direction or "a2b"
+    if asked.split is not None:
+        read_share(asked.split)  # what is wrong with it is said before files are looked at
+        if not asked.data or asked.test_data:
+            other = "and --test-data names them" if asked.test_data else "and the demo data has some already"
+            raise ComposeError(f"--split holds out rows of --data to show, {other}", remedy="leave --split out")
     if asked.data:
-        found = open_data(
-            asked.data, graph.streams, direction=direction, seed=asked.seed, split=asked.split, look=False
-        )
+        found = open_data(asked.data, graph.streams, direction=direction, seed=asked.seed, split=asked.split, look=look)
     elif asked.direction:
         raise ComposeError("--direction swaps the pictures of --data, and there is none", remedy="give --data DIR")
     else:
         found = demo_dataset(graph.streams, seed=asked.seed)
     shown = found.held_out or found
     if asked.test_data:
-        shown = open_data(asked.test_data, graph.streams, direction=direction, seed=asked.seed, look=False, like=found)
+        shown = open_data(asked.test_data, graph.streams, direction=direction, seed=asked.seed, look=look, like=found)
     return Opened(" ".join(asked.data) or "built-in demo", found, shown)
 
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from composer.data import Dataset, open_data
-from composer.data.demo import demo_dataset, demo_styles
+from composer.data import Dataset
+from composer.data.demo import demo_styles
 from composer.data.demo_score import DemoScores, demo_scores
 from composer.data.folders import names_of
-from composer.data.split import read_share
-from composer.errors import ComposeError
+from composer.look import Asked, open_parts
 from composer.measure.subject import content_identity
 from composer.nodes import Graph
 from composer.program import Program
@@ -55,26 +54,13 @@ class RunData:
 
 def prepare_data(settings: RunSettings, graph: Graph) -> RunData:
     """Open what `--data` names, or make the built-in demo data. Raises ComposeError for whatever does not fit."""
-    streams, direction = graph.streams, settings.direction or "a2b"
-    if settings.split is not None:
-        read_share(settings.split)  # what is wrong with it is said before files are looked at
-        if not settings.data or settings.test_data:
-            other = "and --test-data names them" if settings.test_data else "and the demo data has some already"
-            raise ComposeError(f"--split holds out rows of --data to show, {other}", remedy="leave --split out")
-    if settings.data:
-        dataset = open_data(settings.data, streams, direction=direction, seed=settings.seed, split=settings.split)
-        words, workers = " ".join(settings.data), usual_workers()
-    elif settings.direction:
-        raise ComposeError("--direction swaps the pictures of --data, and there is none", remedy="give --data DIR")
-    else:
-        # Painted once and then kept: other processes would only take time from training.
-        dataset, words, workers = demo_dataset(streams, seed=settings.seed), "built-in demo", 0
-    shown = dataset.held_out or dataset
-    if settings.test_data:
-        shown = open_data(settings.test_data, streams, direction=direction, seed=settings.seed, like=dataset)
-    notes = [] if shown is not dataset else [NO_TEST]
-    workers = workers if settings.workers is None else settings.workers
-    return _assemble(words, not settings.data, dataset, shown, workers, graph, notes)
+    asked = Asked(settings.data, settings.direction, settings.test_data, settings.seed, settings.split)
+    opened = open_parts(asked, graph, look=True)
+    notes = [] if opened.shown is not opened.dataset else [NO_TEST]
+    # The demo is painted once and then kept: other processes would only take time from training.
+    usual = usual_workers() if settings.data else 0
+    workers = usual if settings.workers is None else settings.workers
+    return _assemble(opened.words, not settings.data, opened.dataset, opened.shown, workers, graph, notes)
 
 
 def score_demo(program: Program) -> DemoScores | None:

@@ -87,6 +87,7 @@ def test_check_of_data_needs_no_torch(tiny, tmp_path):
         (["run", "unit", "--dry-run", "--grid", "no/such/x.png"], "there is no folder 'no/such' for the grid"),
         (["run", "unit", "--grid", "x.png"], "--grid is the picture of a dry run; add --dry-run"),
         (["run", "unit", "--dry-run", "--data", "nowhere"], "nowhere"),
+        (["run", "unit", "--dry-run", "--split", "0.1"], "the demo data has some already; leave --split out"),
     ],
 )
 def test_wrong_requests_are_refused_before_any_work(arguments, words, capsys, tmp_path, monkeypatch):
