@@ -140,6 +140,11 @@ KINDS: Mapping[str, Kind] = {
                 "two different numbers, [black, white]",
                 _are_levels,
             ),
+            "demo_styles": Option(
+                "how many styles of the built-in demo data it shows, row by row in turn; other data are as they are",
+                "a whole number from 1",
+                lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 1,
+            ),
             "another": Option(
                 "the picture of another row with the same label: the name of that label",
                 "the name of a label of the same stream",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from composer.data import Dataset
-from composer.data.demo import demo_styles
+from composer.data.demo_domains import demo_styles
 from composer.data.demo_score import DemoScores, demo_scores
 from composer.data.folders import names_of
 from composer.look import Asked, open_parts
@@ -71,7 +71,7 @@ def score_demo(program: Program) -> DemoScores | None:
     styles = demo_styles(program.graph.streams)
     for name in program.translations:
         needed = program.translator.needs(name)
-        if len(needed) != 1 or styles.get(needed[0]) != "day":
+        if len(needed) != 1 or styles.get(needed[0]) != ("day",) or ("night",) not in styles.values():
             continue
         own, made = picture_sizes(program, name)
         if own[1:] == made[1:] == (3, own[2], own[2]):

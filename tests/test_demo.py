@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from composer.data import Field, Stream, open_data
-from composer.data.demo import TEST_ROWS, TRAIN_ROWS, demo_dataset, demo_styles, write_demo
+from composer.data.demo import TEST_ROWS, TRAIN_ROWS, demo_dataset, write_demo
+from composer.data.demo_domains import demo_styles
 from composer.data.demo_paint import STYLES, paint, palette, seen
 from composer.data.demo_scenes import TONES, bounds, make_scene
 from composer.data.demo_score import (
@@ -125,6 +126,37 @@ def test_a_label_chooses_the_style() -> None:
         row = source.row(index)
         assert row["y"] == index % 2
         assert np.array_equal(row["x"], paint(make_scene(0, "train photos", index), 32, style))
+
+
+def test_a_domain_of_several_styles_takes_them_in_turn() -> None:
+    streams = [Stream("domain[a]", (image("x[a]"),)), Stream("domain[b]", (image("x[b]", demo_styles=3),))]
+    assert demo_styles(streams) == {"x[a]": ("day",), "x[b]": ("night", "winter", "dusk")}
+    source = demo_dataset(streams).sources["domain[b]"]
+    assert source.describe() == "512 made-up landscapes (night, winter, dusk)"
+    for index, style in enumerate(["night", "winter", "dusk", "night"]):
+        wanted = paint(make_scene(0, "train domain[b]", index), 32, style)
+        assert np.array_equal(source.row(index)["x[b]"], wanted)
+
+
+def test_a_class_of_several_styles_has_as_many_as_the_others() -> None:
+    source = demo_dataset([Stream("photos", (image("x", demo_styles=4), Field("y", "label", (2,))))]).sources["photos"]
+    for index, style in enumerate(["day", "night", "winter", "dusk", "day"]):
+        row = source.row(index)
+        assert row["y"] == index % 2
+        assert np.array_equal(row["x"], paint(make_scene(0, "train photos", index), 32, style))
+    assert source.names["y"] == ("day or winter", "night or dusk")
+
+
+@pytest.mark.parametrize("styles", [3, 6])
+def test_styles_that_do_not_fit_the_classes_are_said(styles: int) -> None:
+    labelled = Stream("photos", (image("x", demo_styles=styles), Field("y", "label", (2,))))
+    with pytest.raises(ComposeError, match=f"demo_styles={styles}, and its label 2 classes; a multiple of 2 up to 4"):
+        demo_styles([labelled])
+
+
+def test_more_styles_than_there_are_is_said() -> None:
+    with pytest.raises(ComposeError, match="one domain too many"):
+        demo_styles([Stream("a", (image("x[a]", demo_styles=2),)), Stream("b", (image("x[b]", demo_styles=3),))])
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

@@ -22,10 +22,11 @@ from composer.translate_given import read_given
 from composer.translate_styles import plan_styles, style_values
 
 SMALL = (("params.size", "32"), ("params.width", "4"))
+DOMAINS = ("domains", "demo_styles")  # day, night, winter
 GRAPHS = {
     "munit": (*SMALL, ("params.load", "36"), ("params.judge_layers", "2"), ("params.residual", "1")),
     "stargan": (*SMALL, ("params.judge_layers", "2"), ("params.blocks", "1")),
-    "stargan_v2": (*SMALL, ("params.base", "128"), ("params.widest", "8")),
+    "stargan_v2": (*SMALL, ("params.base", "128"), ("params.widest", "8"), *(("params." + n, "3") for n in DOMAINS)),
 }
 
 

@@ -1,7 +1,8 @@
 """The built-in demo data: landscapes made up on the spot, for graphs that are run without `--data`.
 
-The first domain of a graph gets the first style, day; the second gets night, then winter and dusk. A label or
-attributes choose the style of their row; label maps and instance maps show what is truly there. Streams that a graph
+The first domain of a graph gets the first style, day; the second gets night, then winter and dusk. The option
+`demo_styles=2` of a picture gives its domain that many, row by row in turn. A label or attributes choose the style of
+their row; label maps and instance maps show what is truly there. Streams that a graph
 keeps apart show different scenes, so nothing in them is paired; the fields of one stream show the same scene. In the
 test part all streams show the same scenes, row by row, so the truth of every translation is known.
 """
@@ -18,28 +19,32 @@ import numpy.typing as npt
 from PIL import Image
 
 from composer.data.dataset import Dataset, bind
+from composer.data.demo_domains import demo_styles, styles_asked
 from composer.data.demo_maps import ATTRIBUTES, attributes, class_map, instance_map
 from composer.data.demo_paint import STYLES, Bytes, paint
 from composer.data.demo_scenes import Scene, make_scene
 from composer.data.source import Array
-from composer.errors import ComposeError, Problem
-from composer.fields import FROM_TABLES, SPATIAL, Field, Stream, fields_of, short_name
+from composer.errors import ComposeError
+from composer.fields import SPATIAL, Field, Stream, fields_of, short_name
 from composer.files import explain
 
 TRAIN_ROWS = 512
 TEST_ROWS = 64
 TEST = "test"
-_OWN_DATA = "give your own pictures with --data"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A picture of a row. Without a style of its own it takes that of the row's label."""
+    """A picture of a row, in its styles in turn. Without styles of its own it takes that of the row's label."""
 
     name: str
     channels: int
     size: int
-    style: str | None
+    styles: tuple[str, ...]
+
+    def style(self, index: int) -> str | None:
+        """The style of row `index`, or none."""
+        return self.styles[index % len(self.styles)] if self.styles else None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class DemoSource:
     rows: int
     seed: int
     truths: tuple[Truth, ...] = ()
+    label_styles: int = 0  # the first so many styles, in turn, for pictures whose row has a label
 
     def __len__(self) -> int:
         return self.rows
@@ -75,21 +81,30 @@ class DemoSource:
         for truth in self.truths:
             result[truth.name] = _truth(truth, scene, own)
         for column in self.columns:
-            result[column.name] = with_channels(paint(scene, column.size, column.style or own), column.channels)
+            result[column.name] = with_channels(paint(scene, column.size, column.style(index) or own), column.channels)
         return result
 
     def describe(self) -> str:
         """`512 made-up landscapes (day, night)`."""
-        styles = [column.style for column in self.columns if column.style]
-        own = self._own_styles() if any(column.style is None for column in self.columns) else []
+        styles = [style for column in self.columns for style in column.styles]
+        own = self._own_styles() if not all(column.styles for column in self.columns) else []
         return f"{self.rows} made-up landscapes ({', '.join(dict.fromkeys([*styles, *own]))})"
 
     @property
     def names(self) -> dict[str, tuple[str, ...]]:
         """What the numbers of labels, attributes and codes stand for."""
-        found = {name: tuple(STYLES)[:classes] for name, classes in self.labels}
+        styles = self._own_styles()
+        found = {
+            name: tuple(" or ".join(styles[number::classes]) for number in range(classes))
+            for name, classes in self.labels
+        }
         vectors = [truth for truth in self.truths if truth.kind in ("attributes", "code")]
         return found | {truth.name: ATTRIBUTES[: truth.count] for truth in vectors}
+
+    def styles_of(self, name: str) -> tuple[str, ...]:
+        """The styles of a picture by name, one after the other; none where the label chooses as many as it has."""
+        own = next(column.styles for column in self.columns if column.name == name)
+        return own or tuple(self._own_styles()[: self.label_styles])
 
     def labels_of(self, name: str) -> npt.NDArray[np.int64]:
         """The label of every row."""
@@ -98,7 +113,7 @@ class DemoSource:
     def _own_styles(self) -> list[str]:
         """The styles that rows with a label, or with attributes, take in turn."""
         if self.labels:
-            return list(STYLES)[: self.labels[0][1]]
+            return list(STYLES)[: max(self.label_styles, self.labels[0][1])]
         counts = [truth.count for truth in self.truths if truth.kind in ("attributes", "code")]
         return list(STYLES)[: counts[0] + 1 if counts else 1]
 
@@ -114,48 +129,6 @@ def demo_dataset(streams: Sequence[Stream], *, seed: int = 0) -> Dataset:
     train = {stream.name: _source(stream, styles, f"train {stream.name}", TRAIN_ROWS, seed) for stream in kept}
     test = {stream.name: _source(stream, styles, TEST, TEST_ROWS, seed) for stream in kept}
     return bind(kept, train, seed=seed, held_out=test)
-
-
-def demo_styles(streams: Sequence[Stream]) -> dict[str, str]:
-    """The style of each image field by name; none for a field whose row has a label, which chooses the style.
-
-    Fields whose names end alike (`x[a]` and `a`) are of one domain and so of one style.
-    """
-    problems: list[Problem] = []
-    chosen: dict[str, str] = {}
-    domains: dict[str, str] = {}
-    styles = list(STYLES)
-    for stream in streams:
-        labelled = any(column.kind in FROM_TABLES for column in stream.fields)
-        for column in stream.fields:
-            if column.kind == "label":
-                if column.args[0] > len(styles):
-                    fact = f"'{column.name}' has {column.args[0]} classes and the demo data {len(styles)} styles"
-                    problems.append(Problem(fact, column.place, _OWN_DATA))
-            elif column.kind in ("attributes", "code"):
-                if column.args[0] > len(ATTRIBUTES):
-                    fact = (
-                        f"'{column.name}' has {column.args[0]} numbers and the demo data {len(ATTRIBUTES)} attributes"
-                    )
-                    problems.append(Problem(fact, column.place, f"they are {', '.join(ATTRIBUTES)}; {_OWN_DATA}"))
-            elif column.kind in ("label_map", "ids"):
-                pass
-            elif column.kind != "image":
-                fact = f"the demo data has no {column.kind} for '{column.name}'"
-                problems.append(Problem(fact, column.place, _OWN_DATA))
-            elif column.args[0] > 4:
-                fact = f"the demo data has up to 4 channels, and '{column.name}' has {column.args[0]}"
-                problems.append(Problem(fact, column.place, _OWN_DATA))
-            elif not labelled:
-                domain = short_name(column.name)
-                if domain not in domains and len(domains) == len(styles):
-                    fact = f"'{column.name}' is one domain too many for the demo data, which has {', '.join(styles)}"
-                    problems.append(Problem(fact, column.place, _OWN_DATA))
-                    continue
-                chosen[column.name] = domains.setdefault(domain, styles[len(domains) % len(styles)])
-    if problems:
-        raise ComposeError.together(problems)
-    return chosen
 
 
 def with_channels(pixels: Bytes, channels: int) -> Bytes:
@@ -204,9 +177,9 @@ def _as_painted(stream: Stream) -> Stream:
     return replace(stream, fields=tuple(fields))
 
 
-def _source(stream: Stream, styles: Mapping[str, str], split: str, rows: int, seed: int) -> DemoSource:
+def _source(stream: Stream, styles: Mapping[str, tuple[str, ...]], split: str, rows: int, seed: int) -> DemoSource:
     columns = tuple(
-        Column(column.name, column.args[0], max(column.args[1:]), styles.get(column.name))
+        Column(column.name, column.args[0], max(column.args[1:]), styles.get(column.name, ()))
         for column in fields_of([stream], "image")
     )
     truths = tuple(
@@ -214,7 +187,8 @@ def _source(stream: Stream, styles: Mapping[str, str], split: str, rows: int, se
         for column in fields_of([stream], "label_map", "ids", "attributes", "code")
     )
     labels = tuple((column.name, column.args[0]) for column in stream.fields if column.kind == "label")
-    return DemoSource(columns, labels, split, rows, seed, truths)
+    asked = max((styles_asked(column) for column in fields_of([stream], "image")), default=0)
+    return DemoSource(columns, labels, split, rows, seed, truths, asked)
 
 
 def _truth(truth: Truth, scene: Scene, style: str) -> Array:

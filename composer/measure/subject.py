@@ -158,8 +158,11 @@ def _pictures(dataset: Dataset, stream: str, field: str) -> list[Any]:
     """What tells pictures from others, whatever a graph calls its inputs: methods meet on the same pictures."""
     source: Any = dataset.sources[stream]
     if isinstance(source, DemoSource):
-        style = next(column.style for column in source.columns if column.name == field)
-        return ["demo", source.split, source.seed, len(source), style]
+        styles = next(column.styles for column in source.columns if column.name == field)
+        own = (
+            styles[0] if len(styles) == 1 else [*styles, source.label_styles] if styles or source.label_styles else None
+        )
+        return ["demo", source.split, source.seed, len(source), own]
     column = source.columns.get(field) if isinstance(source, FileSource) else None
     if column is None:
         told = getattr(source, "identity", None)
@@ -187,6 +190,8 @@ def _pairs(
     both = [dataset.sources[source], dataset.sources[target]]
     if all(isinstance(one, DemoSource) for one in both):
         one, other = both
+        if any(len(column.styles) > 1 for column in other.columns):  # type: ignore[attr-defined]
+            return (), "the target has several styles, and any of them is right"
         if (one.split, one.seed) == (other.split, other.seed):  # type: ignore[attr-defined]
             return tuple(range(len(names))), "the same scene"
         return (), "the scenes of the two streams are not the same"

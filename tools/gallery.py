@@ -1,0 +1,115 @@
+"""Write docs/gallery.md, with a drawing of each graph: `python tools/gallery.py [--check]`.
+
+Numbers come from docs/learned.json and pictures of translations from docs/pictures/learned; tools/learn.py writes both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import learn
+
+import composer
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "gallery.md"
+DRAWINGS = ROOT / "docs" / "pictures" / "drawings"
+TRANSLATIONS = ROOT / "docs" / "pictures" / "learned"
+CONTROLS = {
+    "truth": "the true pictures",
+    "colour_map": "best map of colours",
+    "random": "another picture of the target",
+    "identity": "the picture as it is",
+    "untrained": "the networks untrained",
+}
+INTRODUCTION = """# Gallery: every bundled graph, and what it learns of the demo
+
+Each graph was trained on the built-in demo data by the command beside it, with nothing else set, on a CPU. Scenes of
+the test part were never seen in training; no method was told which pictures belong together, except those for pairs.
+Written by `python tools/learn.py --json docs/learned.json --pictures docs/pictures/learned` and
+`python tools/gallery.py`; `.ci/run` trains one of them again.
+
+**Domain accuracy**: the share of translations that a judge takes for the wanted style, by colours and textures. The
+judge knows recoloured pictures as a class of their own. **Content IoU**: what is read as an object in the style's
+palette, against what stands there. The product of both is what a method must do better than every trick: to leave the
+picture as it is, to show any picture of the target, to map its colours, or not to be trained. **Diversity**: the mean
+difference between translations of a picture in different styles, over that of the true styles; half is asked for.
+Numbers are means over the translations of a graph, 64 scenes each; `tools/learn_score.py` says how they are computed.
+"""
+
+
+def page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The text of docs/gallery.md."""
+    parts = [INTRODUCTION, *table(rows)]
+    experiments = learn.experiments()
+    for name, experiment in experiments.items():
+        own = [row for row in rows if row["name"] == name]
+        parts += section(name, experiment, own)
+    return "\n".join(parts) + "\n"
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "| graph | seed | accuracy | IoU | product | colours | random | identity | untrained | diversity | steps |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        method = row["method"]
+        diversity = f"{method['diversity']:.2f}" if "diversity" in method else ""
+        cells = [f"{method[key]:.2f}" for key in ("accuracy", "iou")] + [f"**{method['product']:.2f}**"]
+        cells += [f"{row[control]['product']:.2f}" for control in ("colour_map", "random", "identity", "untrained")]
+        name = row["name"] + ("" if row["learned"] else " (not learned)")
+        lines.append(f"| {name} | {row['seed']} | {' | '.join(cells)} | {diversity} | {row['iterations']} |")
+    return [*lines, ""]
+
+
+def section(name: str, experiment: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A graph: what it is, its command, its translations, its drawing."""
+    graph = composer.check(experiment.get("graph", name), preset="demo").graph
+    lines = [f"## {name}", "", f"{graph.about}.", ""]
+    if rows:
+        first = rows[0]
+        true = first["truth"]["product"]
+        seconds = round(first["seconds"] / 10) * 10
+        lines += [
+            f"`{first['command']}`: {first['iterations']} iterations in about {seconds} s of a busy machine with two "
+            f"cores. The true pictures would reach {true:.2f}.",
+            "",
+        ]
+    if (TRANSLATIONS / f"{name}.png").exists():
+        lines += [f"![{name}: unseen scenes and their translations](pictures/learned/{name}.png)", ""]
+    return [*lines, f"![the graph of {name}](pictures/drawings/{name}.svg)", ""]
+
+
+def draw(name: str, experiment: Mapping[str, Any]) -> None:
+    DRAWINGS.mkdir(parents=True, exist_ok=True)
+    target = DRAWINGS / f"{name}.svg"
+    target.unlink(missing_ok=True)
+    graph = experiment.get("graph", name)
+    command = [sys.executable, "-m", "composer", "draw", graph, "--preset", "demo", "-o", str(target)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare the text, write nothing")
+    arguments = parser.parse_args()
+    rows = json.loads((ROOT / "docs" / "learned.json").read_text(encoding="utf-8"))
+    text = page(rows)
+    if arguments.check:
+        if PAGE.read_text(encoding="utf-8") != text:
+            sys.exit("docs/gallery.md differs from docs/learned.json: run tools/gallery.py")
+        return
+    PAGE.write_text(text, encoding="utf-8")
+    for name, experiment in learn.experiments().items():
+        draw(name, experiment)
+
+
+if __name__ == "__main__":
+    main()
