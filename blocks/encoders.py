@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from torch import Tensor, nn
 
-from composer.block import Examples, block
+from composer.block import block
 from composer.blocks.activations import Activation
 from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, outputs_at
 from composer.blocks.normalization import BATCH_APART, Norm
@@ -15,7 +13,11 @@ from composer.blocks.residual import Residual
 
 @block(
     "image[b c h:{2**down} w:{2**down}] -> features[b {width*2**down} h/{2**down} w/{2**down}]",
-    entries={"features": "image[b c h w] -> features[b ? ? ?]*"},
+    entries={
+        "features": "image[b c h:{2**down} w:{2**down}] -> (features[b {width} h w], "
+        "features[b {width*2**(item + 1)} {h//2**(item + 1)} {w//2**(item + 1)}]*{down}, "
+        "features[b {width*2**down} {h//2**down} {w//2**down}]*{residual}) at taps"
+    },
     per_sample=BATCH_APART,
 )
 class ContentEncoder(nn.Module):
@@ -63,7 +65,7 @@ class ContentEncoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         return self.layers(image)  # type: ignore[no-any-return]
 
-    def features(self, image: Tensor, taps: Annotated[list[int], Examples([0])]) -> list[Tensor]:
+    def features(self, image: Tensor, taps: list[int]) -> list[Tensor]:
         """The outputs of the layers numbered `taps`, in this order."""
         *convolutions, stack = self.layers
         return outputs_at([*convolutions, *stack.children()], image, taps)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from composer.block import Examples, block
+from composer.block import block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
 from composer.blocks.layers import (
@@ -126,7 +124,16 @@ class Enlarge(nn.Module):
 
 @block(
     "image[b c h:{2**down} w:{2**down}] -> image[b {out} h w]",
-    entries={"features": "image[b c h w] -> features[b ? ? ?]*"},
+    entries={  # along the chain; a level on the way down or up stands in parentheses of its own
+        "features": "image[b c h:{2**down} w:{2**down}] -> ("
+        "features[b c {h + 6} {w + 6}]*{pad != 'zero'}, features[b {width} h w]*{3}, "
+        "(features[b {width*2**(group + 1)} {h//2**(group + 1 - antialias)} {w//2**(group + 1 - antialias)}]*{3}, "
+        "features[b {width*2**(group + 1)} {h//2**(group + 1)} {w//2**(group + 1)}]*{antialias})*{down}, "
+        "features[b {width*2**down} {h//2**down} {w//2**down}]*{blocks}, "
+        "(features[b {width*2**(down - group)} {h//2**(down - 1 - group)} {w//2**(down - 1 - group)}]*{antialias_up}, "
+        "features[b {width*2**(down - 1 - group)} {h//2**(down - 1 - group)} {w//2**(down - 1 - group)}]*{3})*{down}, "
+        "features[b {width} {h + 6} {w + 6}]*{pad != 'zero'}, features[b {out} h w]*{2}) at taps"
+    },
     draws=True,
     per_sample=BATCH_APART,
 )
@@ -185,7 +192,7 @@ class ResnetGenerator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         return self.layers(image)  # type: ignore[no-any-return]
 
-    def features(self, image: Tensor, taps: Annotated[list[int], Examples([0], [2, 1])]) -> list[Tensor]:
+    def features(self, image: Tensor, taps: list[int]) -> list[Tensor]:
         """The outputs of the layers numbered `taps`, in this order."""
         return outputs_at(list(self.layers), image, [self._meant(tap, max(taps)) for tap in taps])
 

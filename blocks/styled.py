@@ -104,7 +104,11 @@ class AdaptiveResidual(nn.Module):
 @block(
     "image[b c h:{2**down} w:{2**down}], style[b s], mask[b 1 ? ?]?, mask[b 1 ? ?]? -> image[b {out} h w] "
     "where len(skips) > 0 and down + middle > 0",
-    entries={"features": "image[b c h w] -> features[b ? ? ?]*"},
+    entries={
+        "features": "image[b c h w] -> (features[b {width} h w], "
+        "features[b {min(width*2**(item + 1), widest)} {h//2**(item + 1)} {w//2**(item + 1)}]*{down}, "
+        "features[b {min(width*2**down, widest) if down else width} {h//2**down} {w//2**down}]*{middle}) at taps"
+    },
 )
 class StyleGenerator(nn.Module):
     """Halve an image, double it back in a given style, and hand its sharp details across where masks allow it.
@@ -168,7 +172,7 @@ class StyleGenerator(nn.Module):
                 x = x + self._sharp(kept[size], mask)
         return self.last(x)  # type: ignore[no-any-return]
 
-    def features(self, image: Tensor, taps: Annotated[list[int], Examples([0], [1, 0])]) -> list[Tensor]:
+    def features(self, image: Tensor, taps: list[int]) -> list[Tensor]:
         """The outputs of the layers numbered `taps` on the way down, in this order."""
         return outputs_at([self.first, *self.encode], image, taps)
 

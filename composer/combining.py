@@ -22,7 +22,8 @@ def has_series(args: Sequence[Type]) -> bool:
 
 def outside_in(each: Type | None, items: list[Type] | None, block: Block) -> Type:
     """A list of results; of a block that gives parts (split), the parts, each a list."""
-    in_parts = parse_signature(block.signature).outputs[0].listed
+    first = parse_signature(block.signature).outputs[0]
+    in_parts = first.listed or bool(first.parts)
     if items is None:
         assert each is not None
         if in_parts and isinstance(each, Series) and each.items is not None:

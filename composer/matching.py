@@ -6,13 +6,12 @@ One way, along the data flow: sizes are numbers, or functions of the batch size,
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from composer.arithmetic import ArithmeticProblem, evaluate_arithmetic, parse_arithmetic
-from composer.limits import MOST_ITEMS
+from composer.promise import Promise, changed, no_size
 from composer.signature import (
     INTEGER_KINDS,
     REAL_KINDS,
@@ -31,10 +30,14 @@ from composer.signature import (
 
 @dataclass(frozen=True)
 class Match:
-    """A contract met by arguments: what comes out, and the axes bound on the way."""
+    """A contract met by arguments: what comes out, and the axes bound on the way.
+
+    `layers`: of how many a contract with `at taps` picks, where that is known.
+    """
 
     output: Type
     axes: Mapping[str, Any]
+    layers: int | None = None
 
 
 def match(signature: Signature, arguments: Sequence[Type | None], settings: Mapping[str, Any]) -> Match:
@@ -52,11 +55,11 @@ def match(signature: Signature, arguments: Sequence[Type | None], settings: Mapp
         try:
             _bind(port, argument, bound, sums, kinds, settings, number, number == 0 or ports[number - 1] is not port)
         except ArithmeticProblem as problem:
-            raise _no_size(problem, signature, number) from None
+            raise no_size(problem, signature, number) from None
     names = {**settings, **bound, **sums}
     check_conditions(signature, names, {**bound, **sums})
-    outputs = tuple(_output(port, names, bound, kinds, signature) for port in signature.outputs)
-    return Match(outputs[0] if len(outputs) == 1 else Several(outputs), {**bound, **sums})
+    promise = Promise(signature, names, bound, kinds)
+    return Match(promise.output(), {**bound, **sums}, promise.layers() if signature.picked else None)
 
 
 def check_conditions(signature: Signature, names: Mapping[str, Any], axes: Mapping[str, Any]) -> None:
@@ -70,13 +73,9 @@ def check_conditions(signature: Signature, names: Mapping[str, Any], axes: Mappi
         try:
             holds = evaluate_arithmetic(condition, names)
         except ArithmeticProblem as problem:
-            raise _no_size(problem, signature) from None
+            raise no_size(problem, signature) from None
         if not holds:
             raise Mismatch(f"needs {condition}, and {', '.join(f'{n} is {names[n]}' for n in used)}")
-
-
-def _no_size(problem: ArithmeticProblem, signature: Signature, number: int | None = None) -> Mismatch:
-    return Mismatch(f"a size cannot be worked out: {problem}", number, f"its contract is {signature.text}")
 
 
 def _assign(signature: Signature, count: int) -> list[Port]:
@@ -86,14 +85,14 @@ def _assign(signature: Signature, count: int) -> list[Port]:
         spot = next(i for i, p in enumerate(ports) if p.variadic)
         extra = count - (len(ports) - 1)
         if extra < 1:
-            remedy = f"its contract is {signature.text}"
+            remedy = f"its contract is {signature}"
             raise Mismatch(f"takes at least {len(ports)} values, got {count}", remedy=remedy)
         ports[spot : spot + 1] = [ports[spot]] * extra
         return ports
     if not signature.required <= count <= len(ports):
         wanted = ", ".join(str(p) for p in ports) or "nothing"
         fact = f"takes {_count(signature.required, len(ports))} ({wanted}), got {count}"
-        raise Mismatch(fact, remedy=f"its contract is {signature.text}")
+        raise Mismatch(fact, remedy=f"its contract is {signature}")
     return ports[:count]
 
 
@@ -200,21 +199,9 @@ def _bind_axis(
         if axis.form == "expression":
             wanted = evaluate_arithmetic(axis.amount, names)
         else:
-            wanted = _changed(axis, names)
+            wanted = changed(axis, names)
     if wanted is not None and _differ(wanted, size):
         raise Mismatch(f"needs {port} with {axis.text}{axis.change}{axis.amount} = {wanted}, got {argument}", number)
-
-
-def _changed(axis: Axis, names: Mapping[str, Any]) -> Any:
-    size, amount = names.get(axis.text), evaluate_arithmetic(axis.amount, names)
-    if size is None or amount is None:
-        return None
-    if axis.change == "*":
-        return size * amount
-    if isinstance(size, int) and size % amount:
-        raise Mismatch(f"needs {axis.text} divisible by {amount}, got {size}")
-    result = size / amount if isinstance(size, Rows) else size // amount
-    return result
 
 
 def _differ(a: Any, b: Any) -> bool:
@@ -232,57 +219,3 @@ def _check_kind(port: Port, argument: Tensor, number: int) -> None:
         raise Mismatch(f"needs {port}, got whole numbers ({argument})", number, "encode them: one_hot(labels, classes)")
     if argument.kind == "number" and port.axes:
         raise Mismatch(f"needs {port}, got a number", number)
-
-
-def _output(
-    port: Port, names: Mapping[str, Any], bound: Mapping[str, Any], kinds: Mapping[str, str], signature: Signature
-) -> Type:
-    kind = kinds.get(port.kind, port.kind)
-    if kind == "number":
-        kind = port.kind
-    if not port.listed:
-        return _item(port, kind, names, bound, signature)
-    try:
-        count = evaluate_arithmetic(port.count, names) if port.count else None
-    except ArithmeticProblem as problem:
-        raise _no_size(problem, signature) from None
-    if count is None:
-        return Series(None, _item(port, kind, {**names, "item": None}, bound, signature))
-    if isinstance(count, Rows) or not 0 <= count <= MOST_ITEMS:
-        raise Mismatch(f"would give a list of {count} items", remedy=f"at most {MOST_ITEMS} are offered")
-    return Series(tuple(_item(port, kind, {**names, "item": n}, bound, signature) for n in range(int(count))))
-
-
-def _item(port: Port, kind: str, names: Mapping[str, Any], bound: Mapping[str, Any], signature: Signature) -> Tensor:
-    if port.axes is None:
-        return Tensor(kind, None)
-    known = bound.get("...") is not None or all(axis.form != "rest" for axis in port.axes)
-    dims: list[Dim] = []
-    for axis in port.axes if known else ():
-        dims += bound["..."] if axis.form == "rest" else [_output_size(axis, names, signature)]
-    return Tensor(kind, tuple(dims) if known else None)
-
-
-def _output_size(axis: Axis, names: Mapping[str, Any], signature: Signature) -> Dim:
-    if axis.form == "unknown":
-        return None
-    if axis.form == "number":
-        return int(axis.text)
-    if names.get("item", 0) is None and re.search(r"\bitem\b", axis.amount):
-        return None  # of a list whose length is not known
-    try:
-        if axis.form == "expression":
-            size = evaluate_arithmetic(axis.amount, names)
-        elif axis.change:
-            size = _changed(axis, names)
-        else:
-            size = names.get(axis.text)
-    except ArithmeticProblem as problem:
-        raise _no_size(problem, signature) from None
-    if isinstance(size, float):
-        if not size.is_integer():
-            raise Mismatch(f"gives {axis.text} = {size:g}, which is not a whole size")
-        size = int(size)
-    if isinstance(size, bool) or (isinstance(size, int) and size < 1):
-        raise Mismatch(f"an output size would be {size}, from {axis.text}", remedy="use larger inputs, or halve less")
-    return size  # type: ignore[no-any-return]

@@ -267,10 +267,13 @@ class Inference:
                 raise ComposeError(f"block '{block.name}' has no entry '{node.entry}'", node.place, f"it has: {known}")
             text = block.entries[node.entry]
         settings = {s.name: s.default for s in block.settings} | dict(network.settings)
+        contract = parse_signature(text)
         extra = {k: _setting(v) for k, v in node.settings}
-        found = match(parse_signature(text), args, {**settings, **extra})
+        if contract.picked and "*" in extra and contract.picked not in extra:  # G.features(x, [0, 4])
+            extra[contract.picked] = extra["*"][0]
+        found = match(contract, args, {**settings, **extra})
         self.bind(network.name, block, found.axes, node.place, node.text)
-        if node.entry and is_open(found.output):
+        if node.entry and is_open(found.output) and not any(is_open(a) for a in args):
             from composer.confirm import observe  # the contract leaves open what torch can say
 
             return observe(node, network, self.bound[network.name], args, found.output, self.graph.training.batch)

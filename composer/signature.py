@@ -7,6 +7,10 @@ of a variadic input), a name with `*n`, `/n` or (inputs) `:n` "a multiple of n",
 settings and bound axes. After a kind's brackets: `?` an optional input, `+` one or more of it, `*` a list,
 `*{n}` a list of n, in whose axes `item` is the number of an item, from 0.
 
+Outputs in parentheses are one list, the lists among them taken apart: `(features[b {width} h w]*{3}, score[b 1 h w])`
+has four items. `(...)*{n}` is n such lists (inside other parentheses one behind the other), in whose axes `group` is
+the number of the list. `at taps` behind one list: only those items come out whose numbers the setting `taps` lists.
+
 Behind the outputs, `where` and a condition over settings and axes: `... -> image[b c h w] where kernel % 2 == 1`.
 """
 
@@ -139,8 +143,11 @@ class Port:
     variadic: bool = False
     listed: bool = False
     count: str = ""  # arithmetic: how many items the list has
+    parts: tuple[Port, ...] = ()  # of parentheses: what one list is made of
 
     def __str__(self) -> str:
+        if self.parts:
+            return f"({', '.join(map(str, self.parts))})"
         inner = "" if self.axes is None else "[" + " ".join(a.text for a in self.axes) + "]"
         return self.kind + inner
 
@@ -153,6 +160,7 @@ class Signature:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     conditions: tuple[str, ...] = ()  # arithmetic that must be true
+    picked: str = ""  # the setting that lists the numbers of those items that are given; the others are not
 
     @property
     def variadic(self) -> bool:
@@ -161,6 +169,10 @@ class Signature:
     @property
     def required(self) -> int:
         return sum(not p.optional for p in self.inputs)
+
+    def __str__(self) -> str:
+        """The text, without the sizes that come out where there are many layers of them."""
+        return f"{self.text.partition('->')[0]}-> layers at {self.picked}" if self.picked else self.text
 
 
 class Mismatch(ValueError):
@@ -182,7 +194,19 @@ def parse_signature(text: str) -> Signature:
     if not arrow:
         raise ValueError(f"signature '{text}' has no '->'")
     right, _, condition = right.partition(" where ")
-    return Signature(text, _ports(left, text), _ports(right, text), _conditions(condition))
+    right, _, picked = right.partition(" at ")
+    inputs, outputs = _ports(left, text), _ports(right, text)
+    if any(port.parts for port in inputs):
+        raise ValueError(f"signature '{text}': parentheses stand among the outputs")
+    one_list = len(outputs) == 1 and outputs[0].listed is not bool(outputs[0].parts) and _counted(outputs[0])
+    if picked and not (picked.strip().isidentifier() and one_list):
+        raise ValueError(f"signature '{text}': 'at SETTING' stands behind one list whose items are counted, *{{n}}")
+    return Signature(text, inputs, outputs, _conditions(condition), picked.strip())
+
+
+def _counted(port: Port) -> bool:
+    """Whether a contract says how many items its lists have."""
+    return (not port.listed or bool(port.count)) and all(map(_counted, port.parts))
 
 
 def _conditions(text: str) -> tuple[str, ...]:
@@ -198,16 +222,7 @@ def _ports(text: str, whole: str) -> tuple[Port, ...]:
     ports: list[Port] = []
     position = 0
     while position < len(text.rstrip()):
-        found = _PORT.match(text, position)
-        if not found:
-            raise ValueError(f"signature '{whole}': a kind is expected at '{text[position:].strip()}'")
-        kind, position = found.group(1), found.end()
-        axes: tuple[Axis, ...] | None = None
-        if text[position : position + 1] == "[":
-            end = text.index("]", position)
-            axes = _axes(text[position + 1 : end], whole)
-            position = end + 1
-        port = Port(kind, axes)
+        port, position = _port(text, position, whole)
         while position < len(text) and text[position] in "?+*":
             mark = text[position]
             position += 1
@@ -218,7 +233,7 @@ def _ports(text: str, whole: str) -> tuple[Port, ...]:
             else:
                 port = replace(port, listed=True)
                 if text[position : position + 1] == "{":
-                    end = text.index("}", position)
+                    end = _closing(text, position, whole)
                     port = replace(port, count=text[position + 1 : end])
                     position = end + 1
         ports.append(port)
@@ -227,6 +242,35 @@ def _ports(text: str, whole: str) -> tuple[Port, ...]:
             raise ValueError(f"signature '{whole}': ',' expected at '{rest}'")
         position = len(text) - len(rest) + 1 if rest else len(text)
     return tuple(ports)
+
+
+def _port(text: str, position: int, whole: str) -> tuple[Port, int]:
+    """A kind with its axes, or parentheses; and the position behind it."""
+    if text[position:].lstrip().startswith("("):
+        start = text.index("(", position)
+        end = _closing(text, start, whole)
+        parts = _ports(text[start + 1 : end], whole)
+        if not parts or any(part.optional or part.variadic for part in parts):
+            raise ValueError(f"signature '{whole}': in parentheses stand kinds and lists of them")
+        return Port(parts[0].kind, None, parts=parts), end + 1
+    found = _PORT.match(text, position)
+    if not found:
+        raise ValueError(f"signature '{whole}': a kind is expected at '{text[position:].strip()}'")
+    kind, position = found.group(1), found.end()
+    if text[position : position + 1] != "[":
+        return Port(kind, None), position
+    end = _closing(text, position, whole)
+    return Port(kind, _axes(text[position + 1 : end], whole)), end + 1
+
+
+def _closing(text: str, start: int, whole: str) -> int:
+    """Where the bracket at `start` is closed."""
+    depth = 0
+    for position in range(start, len(text)):
+        depth += (text[position] in "([{") - (text[position] in ")]}")
+        if depth == 0:
+            return position
+    raise ValueError(f"signature '{whole}': '{text[start]}' is not closed")
 
 
 def _axes(text: str, whole: str) -> tuple[Axis, ...]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from composer.block import block
+from composer.blocks.layers import outputs_at
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,39 @@ class WrongEntry(nn.Module):
 
     def half(self, x: Tensor) -> Tensor:
         return self.map(x)
+
+
+class Chain(nn.Module):
+    """Two maps, of which `layers` gives what each of `taps` gives."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.maps = nn.Sequential(nn.Linear(c, c), nn.Linear(c, 2 * c))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.maps(x)
+
+    def layers(self, x: Tensor, taps: list[int]) -> list[Tensor]:
+        return outputs_at(list(self.maps), x, taps)
+
+
+@broken("promises", "code[b c] -> code[b {2*c}]", entries={"layers": "code[b c] -> code[b c]*{2} at taps"})
+class WrongLayer(Chain):
+    pass
+
+
+@broken("behind those", "code[b c] -> code[b {2*c}]", entries={"layers": "code[b c] -> (code[b c]) at taps"})
+class MoreLayers(Chain):
+    pass
+
+
+@broken(
+    "there is no layer 2",
+    "code[b c] -> code[b {2*c}]",
+    entries={"layers": "code[b c] -> (code[b c], code[b {2*c}]*{2}) at taps"},
+)
+class FewerLayers(Chain):
+    pass
 
 
 # -- losses ----------------------------------------------------------------------------------------------------

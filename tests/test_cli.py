@@ -14,6 +14,7 @@ from tiny_run import ROOT, TINY, command, make_tiny
 from composer.arguments import make_parser
 from composer.cli import main
 from composer.command_table import COMMANDS, STAGES
+from composer.document import bundled_graphs
 from composer.errors import ComposeError
 
 
@@ -40,8 +41,10 @@ def test_help_imports_nothing_heavy():
 
 
 def test_check_needs_no_torch():
-    done = _python(f"import sys\nfrom composer.cli import main\nmain(['check', 'unit', 'pix2pix'])\n{HEAVY}")
+    graphs = sorted(bundled_graphs())  # their variants and presets: tests/test_layers.py
+    done = _python(f"import sys\nfrom composer.cli import main\nmain(['check', *{graphs}])\n{HEAVY}")
     assert "unit: ok (9 networks, 2 phases)" in done.stdout
+    assert all(f"{name}: ok" in done.stdout for name in graphs)
     assert "heavy: []" in done.stdout
 
 

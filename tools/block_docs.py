@@ -38,9 +38,11 @@ Made by `python tools/block_docs.py` from the blocks themselves: change their do
 A contract says what a block takes and gives: a kind of value, and its axes in brackets. Axes with one name are equal,
 `b` is the rows of the batch. `{...}` is worked out from settings and axes, `h:8` is a multiple of 8, `h/4` a quarter
 (and `h` can be divided by 4), `?` promises nothing, `...` is any further axes. Behind a kind, `?` means it may be left
-out, `+` one or more, `*` a list and `*{n}` a list of n, in whose axes `item` is the number of an item from 0. Behind
-`where` stands what must hold. A block that owns weights is declared under `networks` or is a layer of a chain;
-everything else is called where values are made. Settings are given by name.
+out, `+` one or more, `*` a list and `*{n}` a list of n, in whose axes `item` is the number of an item from 0. Lists in
+parentheses, one behind the other, are one list; `(...)*{n}` is n of them, in whose axes `group` is the number of the
+list. Of a list with `at taps` behind it those items come out whose numbers the setting `taps` lists. Behind `where`
+stands what must hold. A block that owns weights is declared under `networks` or is a layer of a chain; everything
+else is called where values are made. Settings are given by name.
 
 Every block is held to its contract on random settings and sizes, and every loss to the laws it declares
 (`composer/testing/contracts/`). A block of yours is held to the same by one line of a test:
@@ -88,6 +90,8 @@ def wrapped(contract: str) -> str:
     if len(contract) <= WIDTH:
         return contract
     text = contract.replace(" -> ", "\n    -> ").replace(" where ", "\n    where ")
+    if "-> (" in text:
+        return re.sub(r", (?=\(?\w+\[)", ",\n       ", text)
     return re.sub(r" (?=\{)", "\n       ", text)
 
 

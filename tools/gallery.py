@@ -47,10 +47,8 @@ Numbers are means over the translations of a graph, 64 scenes each; `tools/learn
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The text of docs/gallery.md."""
     parts = [INTRODUCTION, *table(rows)]
-    experiments = learn.experiments()
-    for name, experiment in experiments.items():
-        own = [row for row in rows if row["name"] == name]
-        parts += section(name, experiment, own)
+    for name in learn.experiments():
+        parts += section(name, [row for row in rows if row["name"] == name])
     return "\n".join(parts) + "\n"
 
 
@@ -69,9 +67,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*lines, ""]
 
 
-def section(name: str, experiment: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """A graph: what it is, its command, its translations, its drawing."""
-    graph = composer.check(experiment.get("graph", name), preset="demo").graph
+    graph = composer.check(name, preset="demo").graph
     lines = [f"## {name}", "", f"{graph.about}.", ""]
     if rows:
         first = rows[0]
@@ -87,12 +85,11 @@ def section(name: str, experiment: Mapping[str, Any], rows: Sequence[Mapping[str
     return [*lines, f"![the graph of {name}](pictures/drawings/{name}.svg)", ""]
 
 
-def draw(name: str, experiment: Mapping[str, Any]) -> None:
+def draw(name: str) -> None:
     DRAWINGS.mkdir(parents=True, exist_ok=True)
     target = DRAWINGS / f"{name}.svg"
     target.unlink(missing_ok=True)
-    graph = experiment.get("graph", name)
-    command = [sys.executable, "-m", "composer", "draw", graph, "--preset", "demo", "-o", str(target)]
+    command = [sys.executable, "-m", "composer", "draw", name, "--preset", "demo", "-o", str(target)]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -107,8 +104,8 @@ def main() -> None:
             sys.exit("docs/gallery.md differs from docs/learned.json: run tools/gallery.py")
         return
     PAGE.write_text(text, encoding="utf-8")
-    for name, experiment in learn.experiments().items():
-        draw(name, experiment)
+    for name in learn.experiments():
+        draw(name)
 
 
 if __name__ == "__main__":

@@ -118,11 +118,9 @@ def mean(scores: Sequence[Score]) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in found.items()}
 
 
-def trained(name: str, experiment: Mapping[str, Any], seed: int, folder: Path) -> tuple[Any, list[str], float]:
+def trained(name: str, seed: int, folder: Path) -> tuple[Any, list[str], float]:
     """The program after its demo run, the command, and its seconds of wall time."""
-    settings = [part for pair in experiment.get("set", {}).items() for part in ("--set", "=".join(map(str, pair)))]
-    variants = [part for one in experiment.get("with", []) for part in ("--with", one)]
-    command = ["composer", "run", experiment.get("graph", name), *variants, *settings, "--seed", str(seed)]
+    command = ["composer", "run", name, "--seed", str(seed)]
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", *command, "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
     return composer.load(folder), command, time.perf_counter() - start
@@ -137,7 +135,7 @@ def learn(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run" if keep is None else keep / f"{name}-{seed}"
         shutil.rmtree(folder, ignore_errors=True)
-        program, command, seconds = trained(name, experiment, seed, folder)
+        program, command, seconds = trained(name, seed, folder)
         untrained = composer.compile(folder / "graph.yaml", seed=seed)
     rows = {"method": [scored(program, case, scenes) for case in cases]}
     rows["untrained"] = [scored(untrained, case, scenes) for case in cases]

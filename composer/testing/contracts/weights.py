@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import typing
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -42,35 +41,55 @@ def saves_what_it_learns(found: Trial) -> None:
 
 
 def offers_its_entries(found: Trial) -> None:
-    """Every entry point gives what its own contract promises; settings of it are taken from their `Examples`."""
+    """Every entry point gives what its own contract promises; settings of it are taken from their `Examples`.
+
+    Where a contract picks layers (`at taps`), every one that it counts is held to it, and there are no others.
+    """
     for name, text in found.block.entries.items():
         signature = parse_signature(text)
         method = getattr(found.block.load(), name)
         for number in range(2):
-            more = entry_settings(method, 1 + len(signature.inputs), number)
-            case = replace(found.case, settings={**found.case.settings, **more})
+            more = entry_settings(method, 1 + len(signature.inputs), number, signature.picked)
             # Its own contract may ask for no multiples, and then it is given smaller images than a call.
             for scale in (found.scale, 2 * found.scale, 4 * found.scale):
-                values = arguments(case, scale, signature)
-                promised = match(signature, types_of(values, signature), case.settings)
-                built = build(found.case, {**found.found.axes, **promised.axes})  # it may not say all of them
+                values = arguments(found.case, scale, signature)
                 try:
-                    with drawing(SameForRows(case.seed)):
-                        out = getattr(built, name)(*values, **more)
+                    promised = match(signature, types_of(values, signature), {**found.case.settings, **more})
+                    if promised.layers:
+                        chosen = range(promised.layers) if number == 0 else (found.case.seed % promised.layers, 0)
+                        more[signature.picked] = list(chosen)
+                        promised = match(signature, types_of(values, signature), {**found.case.settings, **more})
+                    enter = getattr(build(found.case, {**found.found.axes, **promised.axes}), name)  # or not all axes
+                    with drawing(SameForRows(found.case.seed)):
+                        out = enter(*values, **more)
                 except REFUSALS as error:
                     said = error
                     continue
                 compare_with_promise(promised.output, out)
+                if promised.layers:
+                    _knows_no_other_layer(enter, values, {**more, signature.picked: [promised.layers]}, name)
                 break
             else:
                 raise Broken(f"'{name}' refuses what its contract allows: {said}")
 
 
-def entry_settings(method: Any, tensors_taken: int, number: int) -> dict[str, Any]:
-    """What a method takes beside itself and tensors: the values of `Examples`, in turn."""
+def _knows_no_other_layer(enter: Any, values: list[Any], more: dict[str, Any], name: str) -> None:
+    """A layer behind the last one that a contract counts is refused."""
+    try:
+        enter(*values, **more)
+    except REFUSALS:
+        return
+    raise Broken(f"'{name}' gives a layer behind those that its contract counts")
+
+
+def entry_settings(method: Any, tensors_taken: int, number: int, picked: str) -> dict[str, Any]:
+    """What a method takes beside itself and tensors: the values of `Examples`, in turn, and the first layer."""
     hints = typing.get_type_hints(method, include_extras=True)
     found = {}
     for name in list(inspect.signature(method).parameters)[tensors_taken:]:
+        if name == picked:
+            found[name] = [0]
+            continue
         examples = [e for e in getattr(hints.get(name), "__metadata__", ()) if isinstance(e, Examples)]
         if not examples:
             raise Broken(f"nothing is known of '{name}': write Annotated[..., Examples(...)] with some values")
