@@ -12,6 +12,7 @@ from typing import Any
 
 from composer.draft import Draft, first_part, normal
 from composer.errors import ComposeError, Place, closest, nearest
+from composer.option_edits import edit_options
 from composer.overrides import apply_preset, apply_settings
 from composer.sections import HYBRID, KEPT, OPTIONS, SECTIONS
 from composer.sources import Source, read_base
@@ -134,7 +135,8 @@ def _take_level(merged: Merged, level: Level, chosen: list[tuple[str, Place | No
     if hybrid:
         merged.notes.append(f"extends {_name_of(merged.draft)}")
         _take_variants(merged, merged.variants, [name for name, _ in chosen if name not in own])
-        _edit(merged.draft, _without_options(merged, root), merged.problems)
+        edits = edit_options(merged.variants, merged.presets, root, merged.problems)
+        _edit(merged.draft, edits, merged.problems)
         for name in KEPT:
             node = root.get(name)
             if node is not None:
@@ -145,27 +147,6 @@ def _take_level(merged: Merged, level: Level, chosen: list[tuple[str, Place | No
     _take_variants(merged, own, [name for name, _ in chosen])
     merged.variants |= own
     merged.presets |= _options(root.get("presets"))
-
-
-def _without_options(merged: Merged, root: Mapping) -> Mapping:
-    """The hybrid without what its `drop` says of variants and presets of its base, which are offered no longer."""
-    dropped = root.get("drop")
-    if not isinstance(dropped, ListNode):
-        return root
-    kept: list[Node] = []
-    for item in dropped.items:
-        section, _, name = str(item.value).strip().partition(".") if isinstance(item, Leaf) else ("", "", "")
-        offered = {"variants": merged.variants, "presets": merged.presets}.get(section)
-        if offered is None:
-            kept.append(item)
-        elif name in offered:
-            del offered[name]
-        else:
-            merged.problems.add(
-                f"drop: there is no '{shortened(f'{section}.{name}')}'", item.place, nearest(name, offered)
-            )
-    pairs = [(key, ListNode(tuple(kept), node.place) if node is dropped else node) for key, node in root]
-    return Mapping(tuple(pairs), root.place)
 
 
 def _take_variants(merged: Merged, offered: dict[str, Mapping], names: list[str]) -> None:

@@ -352,3 +352,35 @@ def test_a_hybrid_takes_variants_and_presets_of_its_base_away(tmp_path: Path) ->
         "drop: there is no 'variants.x'",
         "drop: there is no 'presets.pp'",
     ]
+
+
+PRESETS = "composer: 1\nparams: {a: 1, b: 1}\npresets:\n  p: {a: 4, b: 5}\n  q: {b: 6}\n"
+
+
+def test_a_hybrid_edits_what_presets_of_its_base_set(tmp_path: Path) -> None:
+    hybrid = "add: {params.c: 1, presets.p.c: 7, presets.r: {c: 8}}\n"
+    hybrid += "change: {presets.p.a: 40, presets.q: {c: 9}}\ndrop: [presets.p.b, params.b]\n"
+    found = extended(tmp_path, hybrid, PRESETS)
+    assert found.presets == ("p", "q", "r")
+    for preset, params in {None: {"a": 1, "c": 1}, "p": {"a": 40, "c": 7}, "q": {"a": 1, "c": 9}}.items():
+        assert plain(extended(tmp_path, hybrid, PRESETS, preset=preset).root.get("params")) == params
+
+
+@pytest.mark.parametrize(
+    ("edits", "fact", "remedy"),
+    [
+        ("add: {presets.p.a: 1}", "add: 'presets.p.a' is there already", "write it under change:"),
+        ("add: {presets.p: {a: 1}}", "add: 'presets.p' is there already", "write it under change:"),
+        ("add: {presets.s.a: 1}", "add: there is no 'presets.s'", "it is one of: p, q"),
+        ("change: {presets.p.aa: 1}", "change: there is no 'presets.p.aa'", "did you mean 'a'?"),
+        ("change: {presets.pp.a: 1}", "change: there is no 'presets.pp.a'", "did you mean 'p'?"),
+        ("change: {presets.p: 3}", "presets.p: expected a mapping of params to values, found the number 3", ""),
+        ("drop: [presets.p.aa]", "drop: there is no 'presets.p.aa'", "did you mean 'a'?"),
+    ],
+)
+def test_edits_of_presets_that_fit_nothing(tmp_path: Path, edits: str, fact: str, remedy: str) -> None:
+    with pytest.raises(ComposeError) as caught:
+        extended(tmp_path, f"{edits}\n", PRESETS)
+    (problem,) = caught.value.problems
+    assert (problem.fact, problem.place.line) == (fact, 2)
+    assert problem.remedy == remedy or remedy in ("it is one of: p, q",)

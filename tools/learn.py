@@ -132,6 +132,7 @@ def learn(
     """Train and score: one row of the table, as plain data. A picture of the run goes to `pictures`."""
     cases = list(cases_of(experiment))
     scenes = learn_score.test_scenes(SCENES)
+    checked_out = commit()  # before it is trained: a working tree may move on meanwhile
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run" if keep is None else keep / f"{name}-{seed}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -152,7 +153,7 @@ def learn(
         "family": experiment["family"],
         "seed": seed,
         "command": " ".join(command),
-        "commit": commit(),
+        "commit": checked_out,
         "iterations": program.iteration,
         "seconds": round(seconds),
         "learned": learned(table),
