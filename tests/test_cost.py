@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 import bench
 import bench_cost
 from call_counter import Work, counting
-from cost_page import DATA, graph_text, number, placed, read_data, theirs
+from cost_page import DATA, graph_text, number, placed, read_data, theirs, times_text
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cost.md"
 ROUNDING = 1e-9  # of means over a period
@@ -182,7 +182,13 @@ def test_wrong_data_is_refused() -> None:
     assert DATA.is_file() and number(2.0) == "2"
 
 
-def test_one_case_is_measured() -> None:
+def test_a_case_is_measured_in_a_process_of_its_own(monkeypatch: Any) -> None:
     tiny = {"preset": "demo", "settings": {"params.size": 32, "params.width": 2, "params.depth": 5, "params.batch": 1}}
-    found = bench_cost.one({"graph": "supervised", "given": tiny, "name": "tiny"})
-    assert found["batch"] == [1, 32] and 0 < found["seconds"] < 5 and found["process"] > 10**7
+    monkeypatch.setattr(
+        bench_cost, "cases", lambda data: iter([{"graph": "supervised", "given": tiny, "name": "tiny"}])
+    )
+    (found,) = bench_cost.measure({}, 1)
+    assert found["batch"] == [1, 32] and 0 < found["seconds"] < 5
+    assert found["process"] > 10**8 and 10**5 < found["tensors"] < 10**7
+    last = times_text([found], 1).splitlines()[-1]
+    assert last.startswith("| supervised | tiny | 1 of 32 px | ") and last.endswith(" MB |")

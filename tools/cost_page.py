@@ -90,14 +90,16 @@ def counts_text(data: Mapping[str, Any], counted: Mapping[str, Mapping[str, tupl
 def times_text(rows: list[dict[str, Any]], rounds: int) -> str:
     import torch
 
-    said = f"{rounds} rounds, one thread, torch {torch.__version__.split('+')[0]}, {platform.machine()}"
+    said = (
+        f"{rounds} round{'s' * (rounds > 1)}, one thread, torch {torch.__version__.split('+')[0]}, {platform.machine()}"
+    )
     lines = [f"`python tools/bench.py cost`, {said}:", ""]
     lines += ["| graph | settings | batch | seconds an iteration | lowest, highest round | tensors | process |"]
     lines.append("|---" * 7 + "|")
     for one_row in rows:
         many, side = one_row["batch"]
         low, high = (f"{one_row[key]:.3g}" for key in ("fastest", "slowest"))
-        figures = [f"{many} of {side} px", f"{one_row['seconds']:.3g}", f"{low}, {high}"]
+        figures = [f"{many} of {side} px", f"{one_row['seconds']:.3g}", f"{low}, {high}" if low != high else ""]
         figures += [size(one_row["tensors"]), size(one_row["process"])]
         lines.append(f"| {one_row['graph']} | {one_row['name']} | {' | '.join(figures)} |")
     return "\n".join(lines)
