@@ -1,4 +1,4 @@
-"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate`. Never part of a timed test.
+"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|cost`. Never part of a timed test.
 
 Ratios are paired: the two sides take turns, so that a noisy machine hits both alike; the A/A ratio (a side against
 itself) says how much noise is left.
@@ -13,8 +13,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+import bench_cost
 import bench_data
 import bench_estimate
 import hand_loops
@@ -152,21 +153,33 @@ def data(arguments: argparse.Namespace) -> list[dict[str, object]]:
     return bench_data.data(arguments, list(twins()))
 
 
-def main() -> None:
+MEASURES: dict[str, Callable[[argparse.Namespace], Sequence[Mapping[str, object]]]] = {
+    "overhead": overhead,
+    "start": start,
+    "memory": memory,
+    "data": data,
+    "estimate": bench_estimate.estimate,
+    "cost": bench_cost.cost,
+}
+
+
+def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["overhead", "start", "memory", "data", "estimate"])
+    parser.add_argument("what", choices=list(MEASURES))
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: of this process, one thread")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--json", default="")
-    arguments = parser.parse_args()
+    parser.add_argument("--json", default="", metavar="FILE", help="write the rows there")
+    parser.add_argument("--rounds", type=int, default=3, help="cost: how often each case is measured")
+    parser.add_argument("--only", choices=["counts"], help="cost: counts alone, no times")
+    parser.add_argument("--write", default="", metavar="FILE", help="cost: renew the tables of this page")
+    parser.add_argument("--check", default="", metavar="FILE", help="cost: fail if the page's counts are out of date")
+    arguments = parser.parse_args(given)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    measures = {"overhead": overhead, "start": start, "memory": memory, "data": data}
-    rows = {**measures, "estimate": bench_estimate.estimate}[arguments.what](arguments)
-    rows = {"overhead": overhead, "start": start, "memory": memory, "data": data}[arguments.what](arguments)
+    rows = MEASURES[arguments.what](arguments)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)
