@@ -21,15 +21,23 @@ class PatchDiscriminator(nn.Module):
     conv 4x4 stride 2; `layers` - 1 x [conv 4x4 stride 2, norm]; conv 4x4, norm; conv 4x4 to one score;
     leaky_relu 0.2 between. Widths: width * (1, 2, 4, 8, 8, ...). A score sees 16, 34, 70, 142, 286, 574 pixels
     for 1, 2, 3, 4, 5, 6 layers. Shapes: [b c h w] -> [b 1 h/2**layers - 2 w/2**layers - 2]; range in about [-1, 1].
-    `antialias` halves by a convolution of stride 1 and, behind the activation, a blur.
+    `antialias` halves by a convolution of stride 1 and, behind the activation, a blur. `bias` says whether the
+    convolutions in front of a norm have one; left out, those in front of instance and spectral normalization do.
     Source: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004), section 6.1.2.
     """
 
     def __init__(
-        self, c: int, *, width: Positive = 64, layers: Positive = 3, norm: Norm = "batch", antialias: bool = False
+        self,
+        c: int,
+        *,
+        width: Positive = 64,
+        layers: Positive = 3,
+        norm: Norm = "batch",
+        antialias: bool = False,
+        bias: bool | None = None,
     ) -> None:
         super().__init__()
-        bias = bias_beside(norm)
+        bias = bias_beside(norm) if bias is None else bias
         halving = 1 if antialias else 2
         blurs = [Blur()] if antialias else []
         stages = [nn.Conv2d(c, width, 4, halving, 1), nn.LeakyReLU(0.2), *blurs]

@@ -35,6 +35,14 @@ def blur_pool(x: Tensor, stride: Positive = 2, pad: Literal["reflect", "replicat
     return functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode=pad), kernel, stride=stride, groups=c)
 
 
+@block("features[b c h w] -> features[b c {h//size} {w//size}] where h >= size and w >= size")
+def local_average(x: Tensor, size: Positive = 2) -> Tensor:
+    """Means of `size` x `size` pixels that do not overlap; what does not fill a square at the right and the bottom is
+    left out. Shapes: [b c h w] -> [b c h/size w/size], rounded down. Ranges: kept.
+    """
+    return functional.avg_pool2d(x, size)
+
+
 @block("features[b c h w] -> code[b c]")
 def global_average(x: Tensor) -> Tensor:
     """Mean over the pixels of each channel. Shapes: [b c h w] -> [b c]. Ranges: kept."""

@@ -140,3 +140,45 @@ class PreactivatedResidual(nn.Module):
             inner, short = functional.avg_pool2d(inner, 2), functional.avg_pool2d(short, 2)
         inner = self.convs[1](self.activations[1](self.norms[1](inner)))
         return (short + inner) / math.sqrt(2)  # type: ignore[no-any-return]
+
+
+_ADDED = "{min(out if out is not None else c + grow, widest if widest is not None else c + grow + (out or 0))}"
+
+
+@block(f"features[b c h w] -> features[b {_ADDED} {{h//2}} {{w//2}}] where h > 1 and w > 1", per_sample=BATCH_APART)
+class HalvingResidual(nn.Module):
+    """A residual block that normalizes and activates before it convolves, and halves by means of 2 x 2 pixels.
+
+    y = mean(conv(activation(norm(conv(activation(norm(x))))))) + conv_1x1(mean(x)); 3x3 convolutions, the first keeps
+    the width; every convolution has a bias. Shapes: [b c h w] -> `out` channels, or `grow` more than came in, but no
+    more than `widest`; half the size, rounded down. Ranges: any.
+    Source: the encoder of Toward Multimodal Image-to-Image Translation (arXiv:1711.11586), released code; after
+    Identity Mappings in Deep Residual Networks (arXiv:1603.05027).
+    """
+
+    def __init__(
+        self,
+        c: int,
+        *,
+        out: PositiveOrNone = None,
+        grow: Natural = 0,
+        widest: PositiveOrNone = None,
+        norm: Norm = "instance",
+        activation: Activation = "leaky_relu(0.2)",
+    ) -> None:
+        super().__init__()
+        width = c + grow if out is None else out
+        width = width if widest is None else min(width, widest)
+        spectral = norm == "spectral"
+        own: FeatureNorm = "none" if norm == "spectral" else norm
+        self.norms = nn.ModuleList([normalization(own, c) for _ in range(2)])
+        self.activations = nn.ModuleList([make_activation(activation) for _ in range(2)])
+        convs = [nn.Conv2d(c, c, 3, 1, 1), nn.Conv2d(c, width, 3, 1, 1), nn.Conv2d(c, width, 1)]
+        *inner, self.shortcut = [SpectralNorm(conv) if spectral else conv for conv in convs]
+        self.convs = nn.ModuleList(inner)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = x
+        for norm, activate, conv in zip(self.norms, self.activations, self.convs, strict=True):
+            inner = conv(activate(norm(inner)))
+        return functional.avg_pool2d(inner, 2) + self.shortcut(functional.avg_pool2d(x, 2))  # type: ignore[no-any-return]

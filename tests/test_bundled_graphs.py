@@ -14,8 +14,18 @@ from composer.testing.batches import batches_for
 from composer.testing.compare import disagreements, train
 from composer.testing.interpreter import interpret
 
-WIDTHS = ("width", "judge_width", "vgg_width")
-SMALL = {"size": 32, "depth": 5, "layers": 2, "blocks": 1, "pool": 3, "scales": 1, "judge_layers": 2, "load": 36}
+WIDTHS = ("width", "judge_width", "encoder_width", "vgg_width")
+SMALL = {
+    "size": 32,
+    "depth": 5,
+    "layers": 2,
+    "blocks": 1,
+    "pool": 3,
+    "scales": 1,
+    "judge_layers": 2,
+    "load": 36,
+    "encoder_blocks": 1,
+}
 # Batch statistics and dropout show in which order and how often networks are called.
 TELLING = {"norm": "batch", "judge_norm": "batch", "dropout": 0.3, "batch": 2}
 

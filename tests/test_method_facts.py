@@ -45,6 +45,11 @@ FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
         {"G": 43_467_395 - 172_032, "F": 2_438_272, "E": 20_916_928, "D": 20_852_290, "L": 25_970},
         {"mask": (1, 256, 256), "core": (1, 256, 256), "L(x)": (98, 64, 64)},
     ),
+    ("bicyclegan",): (
+        {"G": 54_794_627, "E": 2_590_032, "D": 3_458_978},
+        {"fake[random]": (3, 256, 256), "mu": (8,), "fake_score[encoded]": [(1, 30, 30), (1, 14, 14)]},
+    ),
+    ("bicyclegan", "one_judge"): ({"G": 54_794_627, "E": 2_590_032, "D": 3_458_978}, {"logvar": (8,)}),
     ("fastcut",): ({"G": 11_378_179, "F": 0, "D": 2_764_737}, {"image[translated]": (3, 256, 256)}),
 }
 HEADS = 560_384  # of all heads of the contrastive method together
@@ -69,6 +74,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "r1_weight": 1, "style_weight": 1, "cycle_weight": 1, "diversity_weight": 1, "diversity_over": 100_000,
         "latent_size": 16, "style_size": 64, "iterations": 100_000, "batch": 8, "width": 64, "down": 4,
     },
+    "bicyclegan": {
+        "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "constant_epochs": 100, "decay_epochs": 100, "code_size": 8,
+        "gan_weight[encoded]": 1, "gan_weight[random]": 1, "l1_weight": 10, "kl_weight": 0.01, "code_weight": 0.5,
+        "load": 286, "batch": 2, "dropout": 0, "scales": 2,
+    },
     "fastcut": {
         "lr": 2e-4, "constant_epochs": 150, "decay_epochs": 50, "nce_weight": 10, "sides": ["translated"],
     },
@@ -78,6 +88,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
     ("cut", "default", 10, {0: 1, 1999: 1, 2000: 1 - 1 / 201, 3999: 1 - 200 / 201}),
     ("fastcut", "default", 10, {0: 1, 1499: 1, 1500: 1 - 1 / 51, 1999: 1 - 50 / 51}),
+    ("bicyclegan", "default", 10, {0: 1, 999: 1, 1000: 1 - 1 / 101, 1999: 1 - 100 / 101}),
     ("stargan", "D", 10, {0: 1, 100_999: 1, 101_000: 1 - 1e-5, 199_999: 1 - 99e-5}),
     ("stargan_v2", "F", 10, {0: 1, 99_999: 1}),
     ("munit", "default", 1000, {0: 1, 99_998: 1, 99_999: 0.5, 199_998: 0.5, 199_999: 0.25, 999_999: 0.5**10}),
@@ -88,6 +99,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "cut": {"width": 16, "judge_width": 16, "blocks": 4, "taps": [0, 4, 8, 12]},
     "stargan": {"size": 64, "width": 16, "judge_width": 16, "judge_layers": 4},
     "stargan_v2": {"size": 64, "base": 1024, "widest": 64, "hidden": 64},
+    "bicyclegan": {"size": 64, "width": 16, "judge_width": 16, "encoder_width": 16, "depth": 6, "encoder_blocks": 2},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
 }
 STARTS: list[tuple[str, str, str, float]] = [
@@ -100,6 +112,9 @@ STARTS: list[tuple[str, str, str, float]] = [
     ("cut", "G", "layers.8.weight", 0.02 * math.sqrt(2 / (32 * 9 + 64 * 9))),
     ("cut", "D", "layers.3.weight", 0.02 * math.sqrt(2 / (16 * 16 + 32 * 16))),
     ("cut", "F[4]", "layers.1.linear.weight", 0.02 * math.sqrt(2 / 512)),
+    ("bicyclegan", "G", "down.2.conv.weight", 0.02 * math.sqrt(2 / ((40 + 64) * 16))),
+    ("bicyclegan", "E", "layers.seen_1.convs.1.weight", 0.02 * math.sqrt(2 / ((32 + 48) * 9))),
+    ("bicyclegan", "D[random]", "scales.0.layers.2.weight", 0.02 * math.sqrt(2 / ((16 + 32) * 16))),
     ("munit", "C[a]", "layers.2.conv.weight", math.sqrt(2 / (32 * 16))),
     ("munit", "S[b]", "layers.4.conv.weight", math.sqrt(2 / (64 * 16))),
     ("munit", "G[a]", "layers.mixed.linear.weight", math.sqrt(2 / 64)),

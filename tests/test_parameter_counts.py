@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from torch import nn
 
@@ -9,7 +11,9 @@ from composer.blocks.discriminators import MultiscaleDiscriminator, PatchDiscrim
 from composer.blocks.encoders import ContentEncoder, StyleEncoder
 from composer.blocks.features import Vgg16
 from composer.blocks.generators import Decoder, ResnetGenerator, Unet
+from composer.blocks.latent_unet import LatentUnet
 from composer.blocks.layers import ConvLayer, ConvTransposeLayer, LinearLayer
+from composer.blocks.patch_pyramid import PatchPyramid
 from composer.blocks.residual import ResidualStack
 from composer.blocks.styled import AdaptiveResidualStack
 
@@ -23,6 +27,13 @@ def count(*networks: nn.Module) -> int:
 )
 def test_unet(channels: int, depth: int, parameters: int) -> None:
     assert count(Unet(channels, depth=depth)) == parameters
+
+
+@pytest.mark.parametrize(
+    ("channels", "code_at", "parameters"), [(3, "all", 54_794_627), (1, "all", 54_792_579), (3, "first", 54_417_795)]
+)
+def test_unet_with_a_code(channels: int, code_at: Any, parameters: int) -> None:
+    assert count(LatentUnet(channels, 8, code_at=code_at)) == parameters
 
 
 @pytest.mark.parametrize(("blocks", "parameters"), [(9, 11_378_179), (6, 7_837_699)])
@@ -45,6 +56,10 @@ def test_conditional_patch_discriminator(layers: int, parameters: int) -> None:
 def test_patch_discriminator_of_one_image() -> None:
     assert count(PatchDiscriminator(3)) == 2_765_633
     assert count(PatchDiscriminator(3, norm="instance")) == 2_764_737
+
+
+def test_patch_discriminators_at_two_sizes() -> None:
+    assert count(PatchPyramid(3)) == 3_458_978
 
 
 def test_pixel_discriminator() -> None:

@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import contrast, domains, latent, paired, references, shared, styles, unpaired
+from recorders import codes, contrast, domains, latent, paired, references, shared, styles, unpaired
 
 import composer
 
@@ -133,6 +133,22 @@ REFERENCES = {
     "beyond": {"ds_iter": 3, "iterations": 5, "lambda_ds": 2.0, "beta1": 0.5},
     "narrow": {"max_conv_dim": 3, "num_domains": 1, "img_size": 64, "lambda_sty": 0.0, "batch_size": 3, "ds_iter": 1},
 }  # fmt: skip
+CODES = {
+    "plain": {"where_add": "all", "crop_size": 64, "netE": "conv_n3", "netD2": "basic_256_multi"},
+    "one_judge": {
+        "use_same_D": True, "norm": "batch", "conditional_D": True, "gan_mode": "vanilla", "batch_size": 4,
+        "input_nc": 1, "ndf": 5, "direction": "BtoA",
+    },
+    "everywhere": {
+        "where_add": "all", "crop_size": 64, "norm": "batch", "netE": "resnet_n3", "nl": "elu",
+        "upsample": "bilinear", "batch_size": 8, "num_Ds": 3, "ndf": 6,
+    },
+    "in_place": {"nl": "elu", "upsample": "bilinear", "nef": 3, "output_nc": 1, "epoch_count": 2},
+    "corner": {"crop_size": 96, "netE": "resnet_n3", "lambda_kl": 0.0, "nl": "lrelu"},
+    "single": {"num_Ds": 1, "batch_size": 6, "nz": 1, "lambda_z": 0.0},
+    "encoded": {"lambda_GAN2": 0.0, "lambda_z": 0.0, "norm": "batch", "batch_size": 4},
+    "random": {"lambda_GAN": 0.0, "lambda_L1": 0.0, "lambda_kl": 0.0, "norm": "batch", "batch_size": 4},
+}  # fmt: skip
 RECORDERS = (
     (paired, PAIRED),
     (unpaired, UNPAIRED),
@@ -142,6 +158,7 @@ RECORDERS = (
     (contrast, CONTRAST),
     (domains, DOMAINS),
     (references, REFERENCES),
+    (codes, CODES),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
@@ -188,6 +205,7 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
         "with masks nothing uses it",
         "it is for features larger than 32, which there are none of",
         "what rounding leaves of a weight of 0",
+        "no term needs it",
     }
 
 
