@@ -2,6 +2,7 @@
 
 from composer.blocks import (
     activations,
+    coarse_to_fine,
     collect,
     contrastive,
     discriminators,
@@ -19,7 +20,7 @@ from composer.blocks import (
     lists,
     losses,
     normalization,
-    patch_pyramid,
+    patch_scales,
     penalties,
     random,
     resampling,
@@ -33,6 +34,7 @@ from composer.blocks import (
 
 __all__ = [
     "activations",
+    "coarse_to_fine",
     "collect",
     "contrastive",
     "discriminators",
@@ -50,7 +52,7 @@ __all__ = [
     "lists",
     "losses",
     "normalization",
-    "patch_pyramid",
+    "patch_scales",
     "penalties",
     "random",
     "resampling",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from composer.blocks.latent_unet import LatentUnet
-from composer.blocks.patch_pyramid import PatchPyramid
+from composer.blocks.patch_scales import PatchScales
 from composer.blocks.resampling import average_pool, local_average
 from composer.blocks.residual import HalvingResidual
 
@@ -82,13 +82,13 @@ def test_a_bilinear_way_up_has_no_transposed_convolution() -> None:
 @given(width=st.integers(1, 9), scales=st.integers(1, 3), narrow=st.integers(1, 3))
 @settings(max_examples=20, deadline=None)
 def test_smaller_sizes_have_narrower_judges(width: int, scales: int, narrow: int) -> None:
-    network = PatchPyramid(3, width=width, layers=1, scales=scales, narrow=narrow)
+    network = PatchScales(3, width=width, layers=1, scales=scales, narrow=narrow)
     wanted = [max(1, round(width / narrow**k)) for k in range(scales)]
     assert [scale.layers[0].out_channels for scale in network.scales] == wanted
 
 
 def test_judges_see_halves_of_the_image() -> None:
-    network = PatchPyramid(3, width=2, layers=2, scales=2, norm="batch").double()
+    network = PatchScales(3, width=2, layers=2, scales=2, norm="batch").double()
     assert all(m.bias is not None for m in network.modules() if isinstance(m, nn.Conv2d))
     x = noise(2, 3, 33, 40)
     first, second = network(x)

@@ -13,7 +13,7 @@ from composer.blocks.features import Vgg16
 from composer.blocks.generators import Decoder, ResnetGenerator, Unet
 from composer.blocks.latent_unet import LatentUnet
 from composer.blocks.layers import ConvLayer, ConvTransposeLayer, LinearLayer
-from composer.blocks.patch_pyramid import PatchPyramid
+from composer.blocks.patch_scales import PatchScales
 from composer.blocks.residual import ResidualStack
 from composer.blocks.styled import AdaptiveResidualStack
 
@@ -59,7 +59,7 @@ def test_patch_discriminator_of_one_image() -> None:
 
 
 def test_patch_discriminators_at_two_sizes() -> None:
-    assert count(PatchPyramid(3)) == 3_458_978
+    assert count(PatchScales(3)) == 3_458_978
 
 
 def test_pixel_discriminator() -> None:

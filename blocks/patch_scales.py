@@ -14,7 +14,7 @@ _HIGH, _WIDE = (f"({side} + 2**item - 1)//2**item//2**layers - 2" for side in "h
 
 
 @block(f"image[b c h w] -> score[b 1 {{{_HIGH}}} {{{_WIDE}}}]*{{scales}}", per_sample=BATCH_APART)
-class PatchPyramid(nn.Module):
+class PatchScales(nn.Module):
     """Score patches of an image at several sizes, each size by a patch discriminator of its own.
 
     The image is halved from one size to the next by 3x3 means, pixels outside not counted. Each network is
