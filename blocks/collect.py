@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from composer.block import Range, block
-from composer.blocks.labels import class_of, segments
+from composer.blocks.labels import class_of, segment_means, segments
 
 Positive = Annotated[int, Range(1, None)]
 
@@ -79,7 +79,7 @@ class ClassClusters(Collector):
     """Centres of `k` clusters of the segments of each class.
 
     A segment is the pixels of an image with the same id, and counts as the mean of `x` over them; its class is the id,
-    or the id divided by `per` from `per` on. Segments of less than `share` of the image are left out. Centres are
+    or the id divided by `per` from `per` on. Segments of at most `share` of the image are left out. Centres are
     found by k-means: the first is the segment nearest to the mean, each next the one farthest from those before, then
     rounds of assigning and averaging until nothing moves. Where a class has fewer segments than `k` its centres
     repeat; one that was never seen has zeros. Shapes: [b c h w] and [b h w] -> [classes k c]; ranges kept.
@@ -103,14 +103,12 @@ class ClassClusters(Collector):
         self.found: list[tuple[Tensor, Tensor]] = []  # class and features of segments, a batch each
 
     def forward(self, x: Tensor, ids: Tensor) -> None:
-        number = segments(ids).flatten()
-        count = int(number.max()) + 1
-        values = x.movedim(1, -1).flatten(0, -2)
-        sizes = torch.bincount(number, minlength=count)
-        means = values.new_zeros(count, values.shape[1]).index_add_(0, number, values) / sizes[:, None]
-        classes = torch.zeros_like(sizes).scatter_(0, number, class_of(ids, self.per).flatten())
-        large = sizes >= self.share * ids[0].numel()
-        self.found.append((classes[large], means[large]))
+        number, count = segments(ids)
+        means, sizes = segment_means(x, number, count)
+        classes = torch.zeros(count, dtype=torch.int64, device=ids.device)
+        classes.scatter_(0, number, class_of(ids, self.per).flatten())
+        large = sizes > self.share * ids[0].numel()
+        self.found.append((classes[large], means.T[large]))
 
     def finish(self) -> None:
         classes = torch.cat([c for c, _ in self.found])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from composer.block import block
 from composer.blocks.activations import Activation
 from composer.blocks.generators import Blur, bias_beside
-from composer.blocks.layers import ConvLayer, Pad, Positive, convolution
+from composer.blocks.layers import ConvLayer, Pad, Positive, convolution, outputs_at
 from composer.blocks.normalization import BATCH_APART, Norm
 from composer.blocks.resampling import average_pool, blur_pool
 
@@ -139,3 +139,69 @@ class MultiscaleDiscriminator(nn.Module):
     def _halve(self, image: Tensor) -> Tensor:
         halved = average_pool(image) if self.downsample == "average" else blur_pool(image, 2, "replicate")
         return halved[..., : halved.shape[2]] if self.square_halves else halved
+
+
+def _pyramid_size(side: str) -> str:
+    """The side of the layer `inner` of the scale `item`: each halving rounds down and adds one, as does a last step."""
+    high = f"({side} + 2**item - 1)//2**item"
+    halved = f"({high} + 2**min(inner + 1, layers) - 2)//2**min(inner + 1, layers) + 1"
+    return f"{{{halved} + max(0, inner + 1 - layers)}}"
+
+
+@block(
+    f"image[b c h w] -> features[b {{1 if inner > layers else min(width*2**inner, widest)}} "
+    f"{_pyramid_size('h')} {_pyramid_size('w')}]*{{scales}}*{{layers + 2}}",
+    per_sample=BATCH_APART,
+)
+class PatchPyramid(nn.Module):
+    """Score overlapping patches of an image at several sizes, each by a network of its own, and show every layer.
+
+    Per scale: conv stride 2, leaky_relu 0.2; `layers` - 1 x [conv stride 2, norm, leaky_relu 0.2]; conv stride 1, norm,
+    leaky_relu 0.2; conv to one score. Kernels are 4 with two zeros around, widths double up to `widest`. Between scales
+    the image is halved by 3x3 means, outside not counted. Gives a list for each scale, the full size first: what its
+    layers give, the score last. Shapes: [b c h w] -> `scales` lists of `layers` + 2; range in about [-1, 1].
+    `bias` is that of the convolutions with a norm. Scales are numbered from the coarsest in the names of weights, so
+    those of a run at half the size fit one with a scale more.
+    Source: High-Resolution Image Synthesis with Conditional GANs (arXiv:1711.11585), section 3.2, released code.
+    """
+
+    def __init__(
+        self,
+        c: int,
+        *,
+        width: Positive = 64,
+        layers: Positive = 3,
+        scales: Positive = 2,
+        norm: Norm = "instance",
+        widest: Positive = 512,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+
+        def one_scale() -> nn.ModuleList:
+            widths = [min(width * 2**level, widest) for level in range(layers + 1)]
+            stages = [ConvLayer(c, out=widths[0], kernel=4, stride=2, padding=2, activation="leaky_relu(0.2)")]
+            for level in range(1, layers + 1):
+                stages.append(
+                    ConvLayer(
+                        widths[level - 1],
+                        out=widths[level],
+                        kernel=4,
+                        stride=2 if level < layers else 1,
+                        padding=2,
+                        norm=norm,
+                        activation="leaky_relu(0.2)",
+                        bias=bias,
+                    )
+                )
+            return nn.ModuleList([*stages, ConvLayer(widths[layers], out=1, kernel=4, padding=2)])
+
+        self.scales = nn.ModuleList([one_scale() for _ in range(scales)])
+
+    def forward(self, image: Tensor) -> list[list[Tensor]]:
+        found = []
+        for number, scale in enumerate(reversed(self.scales)):
+            image = average_pool(image) if number else image
+            stages = list(scale.children())
+            found.append(outputs_at(stages, image, list(range(len(stages)))))
+        return found

@@ -70,20 +70,37 @@ def class_of(ids: Tensor, per: Positive = 1000) -> Tensor:
 def segment_mean(x: Tensor, ids: Tensor) -> Tensor:
     """In each image, every channel replaced by its mean over the pixels with the same id.
 
-    Gradients flow through the means. Shapes: [b c h w] and [b h w] whole numbers from 0 -> [b c h w]; ranges kept.
+    Gradients flow through the means. Shapes: [b c h w] and [b h w] any whole numbers -> [b c h w]; ranges kept.
     Source: High-Resolution Image Synthesis with Conditional GANs (arXiv:1711.11585), section 3.4.
     """
-    b, c = x.shape[:2]
-    values, number = x.flatten(2).transpose(1, 2).flatten(0, 1), segments(ids).flatten()
-    sums = torch.zeros(values.shape, dtype=x.dtype, device=x.device).index_add(0, number, values)
-    sizes = torch.zeros(values.shape[0], dtype=x.dtype, device=x.device)
-    sizes = sizes.index_add(0, number, torch.ones_like(values[:, 0]))
-    means = (sums / sizes.clamp(min=1)[:, None])[number]
-    return means.view(b, -1, c).transpose(1, 2).view(x.shape)
+    number, count = segments(ids)
+    means, _ = segment_means(x, number, count)
+    # `index_select` and not `[...]`: its gradient adds up in one order, so it is the same each time.
+    return means.index_select(1, number).view(-1, x.shape[0], *x.shape[2:]).movedim(1, 0)
 
 
-def segments(ids: Tensor) -> Tensor:
-    """A number for each pair of image and id, the same for all its pixels, from 0 on. Shapes: [b h w] -> [b h w]."""
-    first = torch.arange(ids.shape[0], device=ids.device) * (int(ids.max()) + 1)
-    number: Tensor = torch.unique(first.view(-1, *[1] * (ids.dim() - 1)) + ids, return_inverse=True)[1]
-    return number
+def segment_means(x: Tensor, number: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The mean of every channel over each of the segments, [c count], and how many pixels each has, [count].
+
+    `number` and `count` as `segments` gives them; 0 for a number that no pixel has.
+    """
+    values = x.movedim(1, 0).flatten(1)
+    sums = torch.zeros(values.shape[0], count, dtype=x.dtype, device=x.device).index_add(1, number, values)
+    sizes = torch.zeros(count, dtype=x.dtype, device=x.device).index_add(0, number, torch.ones_like(values[0]))
+    return sums / sizes.clamp(min=1), sizes
+
+
+_TABLE = 65536  # numbers without a pixel cost less than sorting, up to so many
+
+
+def segments(ids: Tensor) -> tuple[Tensor, int]:
+    """A number for each pair of image and id, the same for all its pixels, and what they are below.
+
+    Some numbers may have no pixel. Shapes: [b h w] any whole numbers -> [b*h*w].
+    """
+    image = torch.arange(ids.shape[0], device=ids.device).view(-1, *[1] * (ids.dim() - 1))
+    low, span = int(ids.min()), int(ids.max()) - int(ids.min()) + 1
+    if span * ids.shape[0] <= max(_TABLE, ids.numel()):
+        return (ids - low + span * image).flatten(), span * ids.shape[0]
+    distinct, number = torch.unique(ids, return_inverse=True)
+    return (number + len(distinct) * image).flatten(), len(distinct) * ids.shape[0]

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from composer.block import Examples, Range, block
 from composer.blocks.lists import over_lists
@@ -101,7 +100,8 @@ def one_hot(label: Tensor, classes: Positive, *, dtype: torch.dtype = torch.floa
 
     Shapes: [b ...] whole numbers 0 to classes - 1 -> [b classes ...].
     """
-    return functional.one_hot(label, classes).movedim(-1, 1).to(dtype)
+    channels = torch.zeros(label.shape[0], classes, *label.shape[1:], dtype=dtype, device=label.device)
+    return channels.scatter_(1, label.unsqueeze(1), 1)
 
 
 @block("ids[b h w] -> mask[b 1 h w]")

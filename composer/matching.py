@@ -242,15 +242,29 @@ def _output(
         kind = port.kind
     if not port.listed:
         return _item(port, kind, names, bound, signature)
+    count = _items(port.count, names, signature)
+    if count is None:
+        return Series(None, _item(port, kind, {**names, "item": None, "inner": None}, bound, signature))
+
+    def item(number: int) -> Type:
+        own = {**names, "item": number}
+        if not port.inner:
+            return _item(port, kind, own, bound, signature)
+        within = range(_items(port.inner, own, signature) or 0)
+        return Series(tuple(_item(port, kind, {**own, "inner": n}, bound, signature) for n in within))
+
+    return Series(tuple(map(item, range(count))))
+
+
+def _items(text: str, names: Mapping[str, Any], signature: Signature) -> int | None:
+    """How many items a list has; None where the contract does not say."""
     try:
-        count = evaluate_arithmetic(port.count, names) if port.count else None
+        count = evaluate_arithmetic(text, names) if text else None
     except ArithmeticProblem as problem:
         raise _no_size(problem, signature) from None
-    if count is None:
-        return Series(None, _item(port, kind, {**names, "item": None}, bound, signature))
-    if isinstance(count, Rows) or not 0 <= count <= MOST_ITEMS:
+    if count is not None and (isinstance(count, Rows) or not 0 <= count <= MOST_ITEMS):
         raise Mismatch(f"would give a list of {count} items", remedy=f"at most {MOST_ITEMS} are offered")
-    return Series(tuple(_item(port, kind, {**names, "item": n}, bound, signature) for n in range(int(count))))
+    return None if count is None else int(count)
 
 
 def _item(port: Port, kind: str, names: Mapping[str, Any], bound: Mapping[str, Any], signature: Signature) -> Tensor:
@@ -268,7 +282,7 @@ def _output_size(axis: Axis, names: Mapping[str, Any], signature: Signature) -> 
         return None
     if axis.form == "number":
         return int(axis.text)
-    if names.get("item", 0) is None and re.search(r"\bitem\b", axis.amount):
+    if names.get("item", 0) is None and re.search(r"\b(item|inner)\b", axis.amount):
         return None  # of a list whose length is not known
     try:
         if axis.form == "expression":

@@ -5,7 +5,8 @@
 An axis is a name, a number, `?` (promises nothing), `...` (any further axes), `c+` (summed over the arguments
 of a variadic input), a name with `*n`, `/n` or (inputs) `:n` "a multiple of n", or `{arithmetic}` over
 settings and bound axes. After a kind's brackets: `?` an optional input, `+` one or more of it, `*` a list,
-`*{n}` a list of n, in whose axes `item` is the number of an item, from 0.
+`*{n}` a list of n, in whose axes `item` is the number of an item, from 0; `*{n}*{m}` a list of n lists of m, where
+`item` counts the lists and `inner` what is in each.
 
 Behind the outputs, `where` and a condition over settings and axes: `... -> image[b c h w] where kernel % 2 == 1`.
 """
@@ -139,6 +140,7 @@ class Port:
     variadic: bool = False
     listed: bool = False
     count: str = ""  # arithmetic: how many items the list has
+    inner: str = ""  # and how many each of them has, where they are lists
 
     def __str__(self) -> str:
         inner = "" if self.axes is None else "[" + " ".join(a.text for a in self.axes) + "]"
@@ -172,6 +174,7 @@ class Mismatch(ValueError):
 
 
 _PORT = re.compile(r"\s*([A-Za-z_]\w*)\s*")
+_INSIDE = re.compile(r"\[((?:[^\]{}]|\{[^{}]*\})*)\]")  # arithmetic may have brackets of its own
 _AXIS = re.compile(r"\.\.\.|\?|\{[^{}]*\}|\d+|[A-Za-z_]\w*\+?(?:[*/:](?:\d+|[A-Za-z_]\w*|\{[^{}]*\}))?")
 
 
@@ -204,9 +207,11 @@ def _ports(text: str, whole: str) -> tuple[Port, ...]:
         kind, position = found.group(1), found.end()
         axes: tuple[Axis, ...] | None = None
         if text[position : position + 1] == "[":
-            end = text.index("]", position)
-            axes = _axes(text[position + 1 : end], whole)
-            position = end + 1
+            inside = _INSIDE.match(text, position)
+            if not inside:
+                raise ValueError(f"signature '{whole}': no ']' ends '{text[position:].strip()}'")
+            axes = _axes(inside.group(1), whole)
+            position = inside.end()
         port = Port(kind, axes)
         while position < len(text) and text[position] in "?+*":
             mark = text[position]
@@ -219,7 +224,8 @@ def _ports(text: str, whole: str) -> tuple[Port, ...]:
                 port = replace(port, listed=True)
                 if text[position : position + 1] == "{":
                     end = text.index("}", position)
-                    port = replace(port, count=text[position + 1 : end])
+                    amount = text[position + 1 : end]
+                    port = replace(port, inner=amount) if port.count else replace(port, count=amount)
                     position = end + 1
         ports.append(port)
         rest = text[position:].lstrip()
