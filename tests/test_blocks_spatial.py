@@ -54,7 +54,9 @@ def test_doubling_comes_before_everything_else() -> None:
     assert torch.equal(block(x, given), plain(x.repeat_interleave(2, 2).repeat_interleave(2, 3), given))
 
 
-@pytest.mark.parametrize(("norm", "features"), [("spectral_batch", nn.BatchNorm2d), ("spectral_instance", InstanceNorm)])
+@pytest.mark.parametrize(
+    ("norm", "features"), [("spectral_batch", nn.BatchNorm2d), ("spectral_instance", InstanceNorm)]
+)
 def test_a_norm_of_weights_and_features(norm: str, features: type[nn.Module]) -> None:
     layer = ConvLayer(3, out=4, norm=norm)  # type: ignore[arg-type]
     assert isinstance(layer.conv, SpectralNorm) and isinstance(layer.norm, features)

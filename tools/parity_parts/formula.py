@@ -75,6 +75,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "lowered": lowered,
     "filled": lambda text, value: text.replace("?", str(value)),
     "numbers": lambda text: [int(word) for word in text.split(",")],
+    "items": lambda values, n: values[:n],
+    "without": lambda values, left_out: [value for value in values if value != left_out],
     "upper": str.upper,
     "default": lambda value, otherwise: otherwise if value is None else value,
 }

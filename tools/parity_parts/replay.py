@@ -78,13 +78,15 @@ class Replay:
         """Give every network the recorded weights; a `ComposeError` when one has no partner or another shape."""
         # What starts a buffer may be written over before it is read; then only its end is compared.
         known = self.uses.fed | {f"init/{n.partition('/')[2]}" for n in self.uses.compared if n.startswith("final/")}
-        theirs = [_network_and_key(n) for n in arrays if n.startswith("init/") and n in known]
         ours = [
             (network, key)
             for network, module in self.modules.items()
             if network not in self.mapping.absent
             for key in module.state_dict()
         ]
+        starts = {n: _network_and_key(n) for n in arrays if n.startswith("init/")}
+        mine = set(ours)
+        theirs = [name for n, name in starts.items() if n in known or self.mapping.keys.ours(*name) in mine]
         self.partners = self.mapping.keys.paired(theirs, ours)
         for name in theirs:
             self.set_weight(name, arrays[f"init/{name[0]}/{name[1]}"])
@@ -106,9 +108,14 @@ class Replay:
         for iteration in range(1, self.case.iterations):
             for head, _, rest in first:
                 name = f"{head}/{iteration}/{rest}"
-                if head != "draw" and name not in names and f"{name}/mean_std" not in names:  # or a summary of it
+                present = name in names or f"{name}/mean_std" in names  # or a summary of it
+                if head != "draw" and not present and name not in self.mapping.missing:
                     problems.append(f"iteration {iteration} has no {head}/{iteration}/{rest}, the first has one")
-        for network, key in self.partners:
+        ended = {name.split("/")[1] for name in names if name.startswith("final/")}
+        frozen = {name for name, network in self.program.graph.networks.items() if network.frozen}
+        for (network, key), (ours, _) in self.partners.items():
+            if ours in frozen and network not in ended:  # nothing moves it
+                continue
             if f"final/{network}/{key}" not in names:
                 problems.append(f"there is no final/{network}/{key}")
         if not any(kind == "losses" for kind in self.uses.compared.values()):
@@ -137,7 +144,7 @@ class Replay:
             name = f"batch/{iteration}/{stream}"
             if name not in arrays:
                 raise ComposeError(f"the trace has no {name}")
-            batch[field] = torch.from_numpy(np.array(arrays[name]))
+            batch[field] = self.as_input(field, arrays[name])
         result = self.program.step(batch, draws=self.draws(arrays, f"draw/{iteration}/"))
         if self.program.draws.own:
             raise ComposeError(f"draws were not recorded: {', '.join(sorted(self.program.draws.own))}")
@@ -146,6 +153,12 @@ class Replay:
             name = f"check/{iteration}/{network}"
             if name in self.uses.compared:
                 yield name, "sums", self.sum_of(network)
+
+    def as_input(self, name: str, array: np.ndarray) -> Tensor:
+        """An array as the input `name`: maps of whole numbers may be recorded with an axis of one channel."""
+        kinds = {one.name: one.kind for stream in self.program.inputs.values() for one in stream.fields}
+        tensor = torch.from_numpy(np.array(array))
+        return tensor.squeeze(1) if kinds.get(name) in ("label_map", "ids") and tensor.dim() == 4 else tensor
 
     def draws(self, arrays: Arrays, start: str) -> dict[str, list[Any]]:
         """Our draws by name: what the arrays that begin with `start` hold."""
@@ -200,7 +213,8 @@ class Replay:
     def finish(self, arrays: Arrays) -> Iterator[Ours]:
         """Weights and buffers at the end, and what the trained networks make of the recorded inputs."""
         for (network, key), (ours, our_key) in self.partners.items():
-            yield f"final/{network}/{key}", "weights", self.modules[ours].state_dict()[our_key].numpy()
+            if f"final/{network}/{key}" in self.uses.compared:
+                yield f"final/{network}/{key}", "weights", self.modules[ours].state_dict()[our_key].numpy()
         for name, use in self.mapping.translate.items():
             if name in self.uses.compared:
                 yield name, "values", self.translated(use, arrays)
@@ -210,7 +224,7 @@ class Replay:
         for field, name in use.inputs.items():
             if name not in arrays:
                 raise ComposeError(f"the trace has no {name}")
-            inputs[field] = torch.from_numpy(np.array(arrays[name]))[: use.rows]
+            inputs[field] = self.as_input(field, arrays[name])[: use.rows]
         given: Any = inputs[""] if set(inputs) == {""} else inputs
         fed = self.draws(arrays, use.draws) if use.draws else {}
         for name, one in use.given.items():
@@ -308,6 +322,7 @@ def _read(reading: Reading, found: Mapping[str, Any], shape: tuple[int, ...]) ->
         "flat": lambda x: x.reshape(-1),
         "stack": lambda *xs: torch.cat(xs),
         "item": lambda xs, number: xs[number],
+        "items": lambda xs, count: xs[:count],
         "pixel": lambda x: x[:, :, None, None],
         "fitting": lambda *xs: next((x for x in xs if tuple(x.shape) == shape), xs[0]),
         "mean_std": lambda x: torch.stack([x.flatten(1).mean(1), x.flatten(1).std(1, correction=0)], 1),

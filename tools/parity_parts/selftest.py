@@ -42,7 +42,7 @@ def falsify_fed(array: np.ndarray, numbers: bool = False) -> np.ndarray:
     """`array` with every element moved, by amounts that differ: what follows may not care for shifts and scales.
 
     Single draws (`numbers`) go to the other side of 1/2; of whole numbers all become none, or some where there were
-    none. A mask and a coin become their opposites; other whole numbers grow by one.
+    none. A mask and a coin become their opposites; other whole numbers grow by one, in a map every second one.
     """
     if numbers:
         if not array.size:
@@ -51,6 +51,8 @@ def falsify_fed(array: np.ndarray, numbers: bool = False) -> np.ndarray:
             return 1 - array
         return np.full_like(array, -1 if (array >= 0).any() else 0)
     if not np.issubdtype(array.dtype, np.floating):
+        if array.ndim > 2:  # a map of ids, of which it may only matter where they differ
+            return array + (np.arange(array.size).reshape(array.shape) % 2).astype(array.dtype)
         return 1 - array if set(np.unique(array)) <= {0, 1} else array + 1
     pattern = np.cos(np.arange(array.size, dtype=np.float64)).reshape(array.shape)
     return (array + SHARE_FED * (np.abs(array).max() or 1) * pattern).astype(array.dtype)
