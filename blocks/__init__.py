@@ -2,6 +2,7 @@
 
 from composer.blocks import (
     activations,
+    coarse_to_fine,
     collect,
     contrastive,
     discriminators,
@@ -32,6 +33,7 @@ from composer.blocks import (
 
 __all__ = [
     "activations",
+    "coarse_to_fine",
     "collect",
     "contrastive",
     "discriminators",

@@ -79,6 +79,13 @@ def probe(text: str, last: int | None = None) -> str:
     return ""
 
 
+def iteration_of(rule: int | str, clock: Clock) -> int:
+    """The iteration that a rule names: a number, or Python text over `clock`, of which only the epoch length counts."""
+    if isinstance(rule, str):
+        return int(eval(rule, {"__builtins__": {}}, {"clock": clock, **NUMBERS}))  # our own text
+    return rule
+
+
 # Functions of the clock, by the name a graph calls them.
 FUNCTIONS: tuple[str, ...] = ("linear", "cosine", "exponential", "steps", "constant_then_linear", "warmup")
 # Functions of plain numbers and lists.

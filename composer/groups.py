@@ -116,7 +116,7 @@ def _read_group(builder: Builder, definition: Definition, names: tuple[str, ...]
         rate_item = training.get("learning_rate") if isinstance(training, Tree) else None
     rate = "1.0" if rate_item is None else builder.elaborator.clock_text(expression_of(rate_item), bound)
     numbers = {}
-    for name in ("clip_norm", "clip_value", "clip_weights", "restart"):
+    for name in ("clip_norm", "clip_value", "clip_weights"):
         item = body.get(name)
         value = None if item is None else builder.evaluated(item, bound)
         numbers[name] = value
@@ -134,7 +134,7 @@ def _read_group(builder: Builder, definition: Definition, names: tuple[str, ...]
         float(numbers["clip_norm"] or 0),
         float(numbers["clip_value"] or 0),
         float(numbers["clip_weights"] or 0),
-        -1 if numbers["restart"] is None else int(numbers["restart"]),
+        _iteration(builder, body.get("restart"), bound),
         parts,
         definition.place,
     )
@@ -164,11 +164,23 @@ def _part(builder: Builder, kind: str, item: Item, bound: Any) -> dict[str, Any]
         elif name not in (*optimizer_settings(kind), "restart"):
             known = optimizer_settings(kind)
             raise ComposeError(f"no setting of {kind} named '{name}'", key.place, nearest(name, known))
+        elif name == "restart":
+            found[name] = _iteration(builder, value, bound)
         elif name == "lr" and isinstance(value, Leaf) and isinstance(value.value, str):
             found[name] = builder.elaborator.clock_text(expression_of(value), bound)
         else:
             found[name] = builder.evaluated(value, bound)
     return found
+
+
+def _iteration(builder: Builder, item: Item | None, bound: Any) -> int | str:
+    """A moment of a run: the number of an iteration, or text over the clock where the length of an epoch counts."""
+    if item is None:
+        return -1
+    if not (isinstance(item, Leaf) and isinstance(item.value, str)):
+        return int(builder.evaluated(item, bound))
+    text = builder.elaborator.clock_text(expression_of(item), bound)
+    return text if "clock" in text else int(float(text))
 
 
 def read_optimizer(builder: Builder, kind: str, item: Item | None, bound: Any) -> dict[str, Any]:

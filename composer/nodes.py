@@ -140,7 +140,7 @@ class Group:
     clip_norm: float
     clip_value: float
     clip_weights: float
-    restart: int  # iteration at which the optimizer's state starts anew, -1 = never
+    restart: int | str  # iteration at which the optimizer's state starts anew, -1 = never; or Python text over `clock`
     parts: Mapping[str, Mapping[str, Any]]
     place: Place = field(repr=False, compare=False)
 

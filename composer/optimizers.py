@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from composer.clock import Clock
+from composer.clock import Clock, iteration_of
 from composer.nodes import Average, Group
 from composer.rmsprop import RootedRMSprop
 
@@ -73,7 +73,7 @@ class Optimizers:
         found: dict[str, float] = {}
         names = {**scope, "clock": clock}
         for group, code in self.rates:
-            if group.restart == clock.iteration and clock.iteration > 0:
+            if iteration_of(group.restart, clock) == clock.iteration > 0:
                 self.make(group)
             optimizer = self.optimizers.get(group.name)
             if optimizer is None:
@@ -85,7 +85,7 @@ class Optimizers:
                 if isinstance(base, str):
                     base = float(eval(base, {"__builtins__": {}}, names))
                 piece["lr"] = base * factor
-                if own.get("restart") == clock.iteration > 0:
+                if iteration_of(own.get("restart", -1), clock) == clock.iteration > 0:
                     for parameter in piece["params"]:
                         optimizer.state.pop(parameter, None)
             found[group.name] = float(group.settings["lr"]) * factor

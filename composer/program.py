@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from composer.clock import NUMBERS, Clock
+from composer.clock import NUMBERS, Clock, iteration_of
 from composer.confirm import confirm
 from composer.emit import Code, emit_plan
 from composer.errors import ComposeError, nearest
@@ -388,8 +388,9 @@ class Program:
         self.epoch_length = int(meta["epoch_length"])
         self.passing.done = set(meta.get("passes", ()))
         prefix = "optimizers/"
+        clock = Clock(self.iteration, self.epoch_length)
         for group in self.graph.groups:
-            if 0 < group.restart < self.iteration:
+            if 0 < iteration_of(group.restart, clock) < self.iteration:
                 self.optimizers.make(group)
         optimizer = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
         self.optimizers.load(optimizer, meta.get("optimizers", {}))

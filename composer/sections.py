@@ -82,7 +82,7 @@ _GROUP_OPTIONS: dict[str, Field] = {
     "clip_value": Field(_WEIGHT, "largest entry of a gradient; 0: no clipping"),
     "clip_weights": Field(_WEIGHT, "largest weight, after each step; 0: no clipping"),
     "weight_decay": _DECAY,
-    "restart": Field(_COUNT, "iteration at which its state starts anew"),
+    "restart": Field(_COUNT, "iteration at which its state starts anew, e.g. =10 * epoch_length"),
 }
 _PART = Record(
     OPTIMIZERS | {name: _GROUP_OPTIONS[name] for name in ("weight_decay", "restart")},

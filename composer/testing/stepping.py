@@ -41,12 +41,12 @@ class Stepper:
             return float(eval(rule, scope, {"clock": clock}) if isinstance(rule, str) else rule)
 
         for name, group in self.group_of.items():
-            if clock.iteration > 0 and group.restart == clock.iteration:
+            if clock.iteration > 0 and number(group.restart) == clock.iteration:
                 self.renew(name)
             for piece in self.optimizers[name].param_groups if name in self.optimizers else ():
                 own = group.parts.get(piece["part"], {})
                 piece["lr"] = number(own.get("lr", group.settings["lr"])) * number(group.rate)
-                if clock.iteration > 0 and own.get("restart") == clock.iteration:
+                if clock.iteration > 0 and number(own.get("restart", -1)) == clock.iteration:
                     for parameter in piece["params"]:
                         self.optimizers[name].state.pop(parameter, None)
 
