@@ -207,7 +207,7 @@ class ResnetGenerator(nn.Module):
 
 @block(
     "features[b c:{2**up} h w] -> image[b {out} {h*2**up} {w*2**up}] where kernel % 2 == 1",
-    per_sample="norm != 'batch' and residual_norm != 'batch'",
+    per_sample=f"{BATCH_APART} and residual_{BATCH_APART}",
 )
 class Decoder(nn.Module):
     """Residual blocks, then doublings by nearest neighbours and a convolution, then the image.

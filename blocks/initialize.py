@@ -36,7 +36,8 @@ def initialize(module: nn.Module, rule: str, generator: torch.Generator) -> None
     with three settings: `bias`, `zero` (when left out) or `default` (uniform in +-1 / sqrt(fan_in)); `norm`, what
     the scale of batch normalization starts from: `one` (when left out) or the standard deviation of a draw around 1,
     `normal(0.02, norm=0.02)`; its shift starts at 0 (other normalizations keep their own starting values); and
-    `spectral`, what convolutions with a spectral norm start from: the law, `same` (when left out), or `default`.
+    `spectral`, what convolutions with a spectral norm start from: the law, `same` (when left out), `default`, or
+    `default_weight`, which leaves their biases as `bias` says.
 
     Modules with starting values of their own (`draw_initial(generator)`) draw them in every case.
     A `ComposeError` says when there is no such law.
@@ -44,10 +45,10 @@ def initialize(module: nn.Module, rule: str, generator: torch.Generator) -> None
     law, bias, norm, spectral = _read(rule)
     for part in module.modules():
         if isinstance(part, (*_WEIGHTED, SpectralNorm)):
-            own = isinstance(part, SpectralNorm) and spectral == "default"
+            own = isinstance(part, SpectralNorm) and spectral != "same"
             weight = part.weight_bar if isinstance(part, SpectralNorm) else part.weight
             _fill(weight, _default() if own else law, generator)
-            if part.bias is not None and bias == "zero" and not own:
+            if part.bias is not None and bias == "zero" and not (own and spectral == "default"):
                 nn.init.zeros_(part.bias)
             elif part.bias is not None:
                 bound = 1 / math.sqrt(max(1, _fan_in(weight)))
@@ -120,8 +121,8 @@ def _read(rule: str) -> tuple[Law, str, float | None, str]:
         raise ComposeError(f"bias is 'zero' or 'default' in '{rule}', not {bias!r}")
     if norm != "one" and not (isinstance(norm, (int, float)) and norm >= 0):
         raise ComposeError(f"norm is 'one' or a standard deviation in '{rule}', not {norm!r}")
-    if spectral not in ("same", "default"):
-        raise ComposeError(f"spectral is 'same' or 'default' in '{rule}', not {spectral!r}")
+    if spectral not in ("same", "default", "default_weight"):
+        raise ComposeError(f"spectral is 'same', 'default' or 'default_weight' in '{rule}', not {spectral!r}")
     try:
         law = _LAWS[name](*arguments, **keywords)
     except TypeError:

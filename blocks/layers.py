@@ -15,7 +15,7 @@ from torch.nn import functional
 from composer.block import Range, block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
-from composer.blocks.normalization import BATCH_APART, Norm, normalization
+from composer.blocks.normalization import BATCH_APART, Norm, beside_spectral, is_spectral, normalization
 from composer.blocks.spectral import SpectralNorm
 
 Pad = Literal["zero", "reflect", "replicate"]
@@ -52,9 +52,7 @@ def convolution(
 
 def with_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: Norm, out: int) -> tuple[nn.Module, nn.Module]:
     """A convolution to `out` channels and its normalization; a spectral norm is part of the convolution."""
-    if norm == "spectral":
-        return SpectralNorm(conv), nn.Identity()
-    return conv, normalization(norm, out)
+    return SpectralNorm(conv) if is_spectral(norm) else conv, normalization(beside_spectral(norm), out)
 
 
 @block(f"features[b c h w] -> features[b {_OUT} {{(h + 2*{_PADDING} - kernel)//stride + 1}} "

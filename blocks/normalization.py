@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from composer.block import Range, block
 
-# What a setting `norm` may name: a normalization of features, or of the weights of the convolution before it.
+# What a setting `norm` may name: a normalization of features, of the weights of the convolution before it, or both.
 FeatureNorm = Literal["none", "batch", "instance", "instance_affine", "instance_tracked", "layer"]
-Norm = Literal[FeatureNorm, "spectral"]
-BATCH_APART = "norm != 'batch'"  # `per_sample` of a block with such a setting: only batch normalization mixes rows
+Norm = Literal[FeatureNorm, "spectral", "spectral_batch", "spectral_instance"]
+# `per_sample` of a block with such a setting: only batch normalization mixes rows.
+BATCH_APART = "norm not in ['batch', 'spectral_batch']"
 
 
 @block("features[b c ...] -> features[b c ...] where eps > 0")
@@ -83,6 +84,16 @@ def normalization(kind: FeatureNorm, c: int) -> nn.Module:
     running statistics as batch normalization has them, which it uses in eval mode. `layer`: see `LayerNorm`.
     """
     return _NORMS[kind](c)
+
+
+def is_spectral(norm: Norm) -> bool:
+    """Whether `norm` normalizes the weights of the convolution."""
+    return norm.startswith("spectral")
+
+
+def beside_spectral(norm: Norm) -> FeatureNorm:
+    """What `norm` does to the features: `spectral_instance` does `instance`, `spectral` alone nothing."""
+    return (norm.removeprefix("spectral").removeprefix("_") or "none") if is_spectral(norm) else norm  # type: ignore[return-value]
 
 
 @block("features[b c h w] -> features[b c h w]", name="norm", per_sample="kind != 'batch'")

@@ -55,6 +55,21 @@ def flatten(x: Tensor) -> Tensor:
     return x.flatten(1)
 
 
+@block("code[b c] -> features[b {c//(height*width)} {height} {width}] where c % (height*width) == 0")
+def unflatten(x: Tensor, height: Positive, width: Positive) -> Tensor:
+    """The numbers of a row as a map, channels first: undoes `flatten`. Shapes: [b c*h*w] -> [b c h w]. Ranges: kept."""
+    return x.view(x.shape[0], -1, height, width)
+
+
+@block("features[b c h:{factor} w:{factor}] -> features[b c h/{factor} w/{factor}]")
+def subsample(x: Tensor, factor: Positive = 2) -> Tensor:
+    """Keep every `factor`-th pixel, from the first on: what resizing to the nearest pixel does at whole factors.
+
+    Shapes: [b c h w], multiples of `factor` -> [b c h/factor w/factor]. Ranges: kept.
+    """
+    return x[:, :, ::factor, ::factor]
+
+
 @block("features[b c h w] -> features[b c {height} {width}]")
 def resize(x: Tensor, height: Positive, width: Positive, mode: Literal["nearest", "bilinear", "area"]) -> Tensor:
     """Change the size to `height` x `width` (bilinear: corners not aligned).

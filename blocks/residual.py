@@ -12,7 +12,7 @@ from composer.block import block
 from composer.blocks.activations import Activation
 from composer.blocks.activations import activation as make_activation
 from composer.blocks.layers import ConvLayer, Natural, Pad, Positive, PositiveOrNone, Share
-from composer.blocks.normalization import BATCH_APART, FeatureNorm, Norm, normalization
+from composer.blocks.normalization import BATCH_APART, Norm, beside_spectral, is_spectral, normalization
 from composer.blocks.random import Dropout
 from composer.blocks.spectral import SpectralNorm
 
@@ -127,9 +127,8 @@ class PreactivatedResidual(nn.Module):
         self.down = down
         self.activations = nn.ModuleList([make_activation(activation) for _ in range(2)])
         first, second = nn.Conv2d(c, c, 3, 1, 1), nn.Conv2d(c, width, 3, 1, 1)
-        own: FeatureNorm = "none" if norm == "spectral" else norm
-        self.norms = nn.ModuleList([normalization(own, c) for _ in range(2)])
-        spectral = norm == "spectral"
+        self.norms = nn.ModuleList([normalization(beside_spectral(norm), c) for _ in range(2)])
+        spectral = is_spectral(norm)
         self.convs = nn.ModuleList([SpectralNorm(conv) if spectral else conv for conv in (first, second)])
         self.shortcut = nn.Conv2d(c, width, 1, bias=False) if width != c else nn.Identity()
 
@@ -169,9 +168,8 @@ class HalvingResidual(nn.Module):
         super().__init__()
         width = c + grow if out is None else out
         width = width if widest is None else min(width, widest)
-        spectral = norm == "spectral"
-        own: FeatureNorm = "none" if norm == "spectral" else norm
-        self.norms = nn.ModuleList([normalization(own, c) for _ in range(2)])
+        spectral = is_spectral(norm)
+        self.norms = nn.ModuleList([normalization(beside_spectral(norm), c) for _ in range(2)])
         self.activations = nn.ModuleList([make_activation(activation) for _ in range(2)])
         convs = [nn.Conv2d(c, c, 3, 1, 1), nn.Conv2d(c, width, 3, 1, 1), nn.Conv2d(c, width, 1)]
         *inner, self.shortcut = [SpectralNorm(conv) if spectral else conv for conv in convs]

@@ -78,7 +78,7 @@ def _one_of(meaning: str, *names: str) -> Option:
 
 def _are_ids(value: Any) -> bool:
     ids = value if isinstance(value, list | tuple) else [value]
-    return bool(ids) and all(isinstance(one, int) and not isinstance(one, bool) for one in ids)
+    return all(isinstance(one, int) and not isinstance(one, bool) for one in ids)
 
 
 def _are_names(value: Any) -> bool:

@@ -167,7 +167,10 @@ def test_spectral_weights_may_start_from_another_law_than_the_others() -> None:
     assert 0 < float(spectral.bias.detach().abs().max()) <= bound
     assert float(plain.weight.detach().std()) == pytest.approx(0.5, rel=0.05)
     assert not plain.bias.any()
-    with pytest.raises(ComposeError, match="spectral is 'same' or 'default'"):
+    initialize(module, "normal(0.5, spectral=default_weight)", seeded())
+    assert 0.9 * bound < float(spectral.weight_bar.detach().abs().max()) <= bound
+    assert not spectral.bias.any()
+    with pytest.raises(ComposeError, match="spectral is 'same', 'default' or 'default_weight'"):
         initialize(module, "normal(0.5, spectral=other)", seeded())
 
 

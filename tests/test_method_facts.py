@@ -10,6 +10,7 @@ import pytest
 import composer
 from composer.clock import NUMBERS, Clock
 from composer.drawing.counts import parameter_counts
+from composer.signature import Series
 
 # Graph with variants: parameters of its networks (those of an index are alike), sizes of values.
 FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
@@ -50,6 +51,21 @@ FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
         {"fake[random]": (3, 256, 256), "mu": (8,), "fake_score[encoded]": [(1, 30, 30), (1, 14, 14)]},
     ),
     ("bicyclegan", "one_judge"): ({"G": 54_794_627, "E": 2_590_032, "D": 3_458_978}, {"logvar": (8,)}),
+    ("spade",): (
+        {"G": 97_480_899, "D": 5_904_514, "V": 12_944_960},
+        {
+            "map": (184, 256, 256),
+            "fake": (3, 256, 256),
+            "score_fake": [
+                [(64, 129, 129), (128, 65, 65), (256, 33, 33), (512, 34, 34), (1, 35, 35)],
+                [(64, 65, 65), (128, 33, 33), (256, 17, 17), (512, 18, 18), (1, 19, 19)],
+            ],
+        },
+    ),
+    ("spade", "styled"): (
+        {"G": 112_626_883, "D": 5_904_514, "V": 12_944_960, "E": 10_463_424},
+        {"mean": (256,), "fake": (3, 256, 256)},
+    ),
     ("fastcut",): ({"G": 11_378_179, "F": 0, "D": 2_764_737}, {"image[translated]": (3, 256, 256)}),
 }
 HEADS = 560_384  # of all heads of the contrastive method together
@@ -79,6 +95,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "gan_weight[encoded]": 1, "gan_weight[random]": 1, "l1_weight": 10, "kl_weight": 0.01, "code_weight": 0.5,
         "load": 286, "batch": 2, "dropout": 0, "scales": 2,
     },
+    "spade": {
+        "lr": 2e-4, "g_rate": 0.5, "d_rate": 2, "beta1": 0, "beta2": 0.9, "gan": "hinge", "feature_weight": 10,
+        "vgg_weight": 10, "judge_steps": 1, "constant_epochs": 50, "decay_epochs": 0, "load": 286, "batch": 1,
+        "judge_norm": "spectral_instance", "norm": "batch", "kernel": 3, "hidden": 128,
+    },
     "fastcut": {
         "lr": 2e-4, "constant_epochs": 150, "decay_epochs": 50, "nce_weight": 10, "sides": ["translated"],
     },
@@ -91,6 +112,7 @@ SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
     ("bicyclegan", "default", 10, {0: 1, 999: 1, 1000: 1 - 1 / 101, 1999: 1 - 100 / 101}),
     ("stargan", "D", 10, {0: 1, 100_999: 1, 101_000: 1 - 1e-5, 199_999: 1 - 99e-5}),
     ("stargan_v2", "F", 10, {0: 1, 99_999: 1}),
+    ("spade", "G", 10, {0: 1, 499: 1}),
     ("munit", "default", 1000, {0: 1, 99_998: 1, 99_999: 0.5, 199_998: 0.5, 199_999: 0.25, 999_999: 0.5**10}),
 ]
 
@@ -101,6 +123,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "stargan_v2": {"size": 64, "base": 1024, "widest": 64, "hidden": 64},
     "bicyclegan": {"size": 64, "width": 16, "judge_width": 16, "encoder_width": 16, "depth": 6, "encoder_blocks": 2},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
+    "spade": {"size": 64, "classes": 20, "width": 8, "hidden": 32, "judge_width": 16, "judge_norm": "spectral_batch"},
 }
 STARTS: list[tuple[str, str, str, float]] = [
     ("stargan_v2", "G", "decode.3.convs.0.weight", math.sqrt(2 / (32 * 9))),
@@ -120,6 +143,11 @@ STARTS: list[tuple[str, str, str, float]] = [
     ("munit", "G[a]", "layers.mixed.linear.weight", math.sqrt(2 / 64)),
     ("munit", "D[a]", "scales.0.0.conv.weight", 0.02),
     ("munit", "D[a]", "scales.0.2.conv.weight_bar", 1 / math.sqrt(3 * 32 * 16)),  # uniform in +-1 / sqrt(fan in)
+    ("spade", "G", "layers.start.conv.weight", 0.02 * math.sqrt(2 / (22 * 9 + 128 * 9))),
+    ("spade", "G", "layers.fine_0.norms.0.scale.weight", 0.02 * math.sqrt(2 / (32 * 9 + 128 * 9))),
+    ("spade", "G", "layers.fine_1.convs.0.weight_bar", 1 / math.sqrt(3 * 64 * 9)),  # the authors' law misses them
+    ("spade", "D", "scales.0.0.conv.weight", 0.02 * math.sqrt(2 / (25 * 16 + 16 * 16))),
+    ("spade", "D", "scales.1.2.conv.weight_bar", 1 / math.sqrt(3 * 32 * 16)),
     ("munit", "D[a]", "scales.0.2.conv.bias", 1 / math.sqrt(3 * 32 * 16)),
 ]
 
@@ -136,6 +164,23 @@ def test_networks_have_as_many_parameters_as_published(name: tuple[str, ...]) ->
     assert {network.partition("[")[0] for network in found} == set(wanted)
 
 
+@pytest.mark.parametrize(
+    ("variants", "settings", "preset", "wanted"),
+    [
+        ((), {}, "cityscapes", {"G": 93_048_003, "D": 5_601_410}),
+        (("styled",), {}, "cityscapes", {"G": 101_136_579, "E": 10_463_424}),
+        (("no_instances",), {"classes": 150}, None, {"G": 96_492_483, "D": 5_836_930}),
+        (("styled", "no_instances"), {"classes": 150}, None, {"G": 111_942_595}),
+    ],
+)
+def test_label_maps_of_other_data(
+    variants: tuple[str, ...], settings: dict[str, int], preset: str | None, wanted: dict[str, int]
+) -> None:
+    changed = {f"params.{key}": value for key, value in settings.items()}
+    found = parameter_counts(composer.check("spade", variants=variants, preset=preset, settings=changed))
+    assert {name: found[name] for name in wanted} == wanted
+
+
 @pytest.mark.parametrize("name", FACTS, ids="+".join)
 def test_outputs_have_the_published_sizes(name: tuple[str, ...]) -> None:
     shaped = composer.check(name[0], variants=name[1:])
@@ -143,10 +188,12 @@ def test_outputs_have_the_published_sizes(name: tuple[str, ...]) -> None:
     by_text |= {value: shaped.types[node] for value, node in shaped.graph.values.items() if node in shaped.types}
     for text, wanted in FACTS[name][1].items():
         found: Any = by_text[text]
-        if isinstance(wanted, list):
-            assert [item.dims[1:] for item in found.items] == wanted, text
-        else:
-            assert found.dims[1:] == wanted, text
+        assert sizes(found) == wanted, text
+
+
+def sizes(found: Any) -> Any:
+    """Sizes without the rows; of a list a list."""
+    return [sizes(item) for item in found.items] if isinstance(found, Series) else found.dims[1:]
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
@@ -183,5 +230,9 @@ def test_weights_start_as_the_authors_do(
 def test_biases_start_at_zero_where_the_law_says_so(small: dict[str, Any]) -> None:
     for network, key in (("C[a]", "layers.1.conv.bias"), ("G[b]", "layers.mixed.linear.bias")):
         assert not small["munit"].networks[network].state_dict()[key].any()
+    for network, key in (("G", "layers.fine_0.convs.0.bias"), ("D", "scales.0.0.conv.bias")):
+        assert not small["spade"].networks[network].state_dict()[key].any()
+    scale = small["spade"].networks["D"].state_dict()["scales.0.2.norm.weight"]
+    assert 0.01 < float(scale.std()) < 0.03 and abs(float(scale.mean()) - 1) < 0.01
     gamma = small["munit"].networks["G[a]"].state_dict()["layers.decoder.layers.2.norm.gamma"]
     assert 0 <= float(gamma.min()) < 0.2 < 0.8 < float(gamma.max()) < 1

@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import codes, contrast, domains, latent, paired, references, shared, styles, unpaired
+from recorders import codes, contrast, domains, latent, paired, references, semantic, shared, styles, unpaired
 
 import composer
 
@@ -149,6 +149,23 @@ CODES = {
     "encoded": {"lambda_GAN2": 0.0, "lambda_z": 0.0, "norm": "batch", "batch_size": 4},
     "random": {"lambda_GAN": 0.0, "lambda_L1": 0.0, "lambda_kl": 0.0, "norm": "batch", "batch_size": 4},
 }  # fmt: skip
+SEMANTIC = {
+    "batch": {"norm_D": "spectralbatch", "n_layers_D": 3, "num_D": 3, "contain_dontcare_label": False,
+              "crop_size": 32, "iterations": 2},
+    "styled": {
+        "use_vae": True, "norm_G": "spectralspadeinstance5x5", "no_instance": True, "gan_mode": "original",
+        "no_TTUR": True, "beta1": 0.5, "beta2": 0.999, "niter": 1, "niter_decay": 3, "lr": 0.001, "D_steps_per_G": 2,
+    },
+    "more": {
+        "num_upsampling_layers": "more", "crop_size": 128, "aspect_ratio": 2.0, "D_steps_per_G": 2, "gan_mode": "ls",
+        "n_layers_D": 2, "num_D": 1, "iterations": 4, "norm_D": "spectralnone", "lambda_vgg": 0.0, "batchSize": 1,
+    },
+    "most": {
+        "num_upsampling_layers": "most", "crop_size": 128, "norm_G": "spadebatch1x1", "gan_mode": "w", "ngf": 4,
+        "ndf": 1, "lambda_feat": 0.0, "lambda_vgg": 2.0, "output_nc": 3, "iterations": 1, "use_vae": True,
+        "norm_E": "spectralbatch",
+    },
+}  # fmt: skip
 RECORDERS = (
     (paired, PAIRED),
     (unpaired, UNPAIRED),
@@ -159,6 +176,7 @@ RECORDERS = (
     (domains, DOMAINS),
     (references, REFERENCES),
     (codes, CODES),
+    (semantic, SEMANTIC),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
@@ -194,7 +212,9 @@ def test_a_recorded_case_agrees(folder: Path) -> None:
 def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> None:
     report = check_case(recorded[name], MAPPINGS)
     assert report.passes, report.text()
-    assert max(d.error for d in report.differences if d.kind == "losses") < 1e-12
+    # Where 1e-12 is added to a length in a power iteration differs: torch's own, in that loop, takes the larger.
+    limit = 1e-9 if name.startswith("semantic-") else 1e-12
+    assert max(d.error for d in report.differences if d.kind == "losses") < limit
     assert {reason for _, reason in report.left} <= {
         "its weight is 0 and the graph leaves it out",
         "the authors draw it and do not use it",
@@ -205,6 +225,8 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
         "with masks nothing uses it",
         "it is for features larger than 32, which there are none of",
         "what rounding leaves of a weight of 0",
+        "it says which arrays there are",
+        "theirs does not count",
         "no term needs it",
     }
 

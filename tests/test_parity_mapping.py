@@ -38,6 +38,10 @@ translate:
     draws: {"z[{width}]": {of: drawn, row: width - 4}}
 weights: []
 absent: {L: it is fed}
+missing:
+  for: {i: range(iterations)}
+  when: i % 2 > 0
+  loss/{i}/G: there is no step
 """
 
 
@@ -59,6 +63,7 @@ def test_draws_have_forms(tmp_path: Path) -> None:
     (use,) = found.translate.values()
     assert (use.name, use.inputs, use.given) == ("a2b", {"x[4]": "batch"}, {"z[4]": Given("drawn", 0)})
     assert found.absent == {"L": "it is fed"}
+    assert MethodMapping(tmp_path / "own.yaml").resolve({}, 3, {}).missing == {"loss/1/G": "there is no step"}
     with pytest.raises(ComposeError, match="'rowz' is no form of a draw"):
         resolved(tmp_path, BASE.replace("as: rows", "as: rowz"))
     array = np.zeros((2, 3, 1, 1))
@@ -80,6 +85,7 @@ def test_a_mapping_starts_from_another(tmp_path: Path) -> None:
         ('joined([3, 5], "F[_]", ", ")', "F[3], F[5]"),
         ('joined(numbers("3,5"), filled("nce[?,_]", "a"), " + ")', "nce[a,3] + nce[a,5]"),
         ("halvings(256, 16)", 4),
+        ('items(without([3, "M", 5, 7], "M"), 2)', [3, 5]),
         ("lowered(1, 0.5, 7)", 0),
         ("lowered(2, 0.5, 3)", 0.5),
     ],

@@ -10,6 +10,7 @@ weights        their state_dict keys -> ours                   epoch_length  ite
 batch          their stream -> our input                       draws         their draw -> ours
 losses, values, gradients, rates, translate                    their array -> what it is here
 not_compared   pattern of array names -> reason                absent    networks of ours that no trace has -> reason
+missing        array that an iteration may lack though the first has it -> reason
 
 A section is one mapping or a list of them; in each `for:` repeats it over the values of names and `when:` says whether
 it holds. `{...}` in a text is an expression.
@@ -47,7 +48,7 @@ from .keys import KeyRule, Keys
 SECTIONS = (
     "extends", "graph", "about", "config", "unused", "tables", "names", "settings", "variants", "epoch_length",
     "weights", "batch", "draws", "losses", "values", "gradients", "rates", "translate", "not_compared",
-    "absent",
+    "absent", "missing",
 )  # fmt: skip
 
 
@@ -69,6 +70,7 @@ class Resolved:
     translate: Mapping[str, Use]
     not_compared: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def reason(self, array: str) -> str | None:
         """Why an array is not compared, or None."""
@@ -144,6 +146,7 @@ class MethodMapping:
             translate={name: read_use(node, inner) for name, node, inner in self.entries("translate", scope)},
             not_compared=texts("not_compared"),
             absent=texts("absent"),
+            missing=texts("missing"),
         )
 
     def section(self, name: str) -> Node:

@@ -78,13 +78,15 @@ class Replay:
         """Give every network the recorded weights; a `ComposeError` when one has no partner or another shape."""
         # What starts a buffer may be written over before it is read; then only its end is compared.
         known = self.uses.fed | {f"init/{n.partition('/')[2]}" for n in self.uses.compared if n.startswith("final/")}
-        theirs = [_network_and_key(n) for n in arrays if n.startswith("init/") and n in known]
         ours = [
             (network, key)
             for network, module in self.modules.items()
             if network not in self.mapping.absent
             for key in module.state_dict()
         ]
+        starts = {n: _network_and_key(n) for n in arrays if n.startswith("init/")}
+        mine = set(ours)
+        theirs = [name for n, name in starts.items() if n in known or self.mapping.keys.ours(*name) in mine]
         self.partners = self.mapping.keys.paired(theirs, ours)
         for name in theirs:
             self.set_weight(name, arrays[f"init/{name[0]}/{name[1]}"])
@@ -106,7 +108,8 @@ class Replay:
         for iteration in range(1, self.case.iterations):
             for head, _, rest in first:
                 name = f"{head}/{iteration}/{rest}"
-                if head != "draw" and name not in names and f"{name}/mean_std" not in names:  # or a summary of it
+                present = name in names or f"{name}/mean_std" in names  # or a summary of it
+                if head != "draw" and not present and name not in self.mapping.missing:
                     problems.append(f"iteration {iteration} has no {head}/{iteration}/{rest}, the first has one")
         ended = {name.split("/")[1] for name in names if name.startswith("final/")}
         frozen = {name for name, network in self.program.graph.networks.items() if network.frozen}
@@ -319,6 +322,7 @@ def _read(reading: Reading, found: Mapping[str, Any], shape: tuple[int, ...]) ->
         "flat": lambda x: x.reshape(-1),
         "stack": lambda *xs: torch.cat(xs),
         "item": lambda xs, number: xs[number],
+        "items": lambda xs, count: xs[:count],
         "pixel": lambda x: x[:, :, None, None],
         "fitting": lambda *xs: next((x for x in xs if tuple(x.shape) == shape), xs[0]),
         "mean_std": lambda x: torch.stack([x.flatten(1).mean(1), x.flatten(1).std(1, correction=0)], 1),
