@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from composer.data.demo_paint import STYLES
 from composer.document import bundled_graphs
@@ -83,7 +84,8 @@ def test_a_method_must_beat_every_control_and_be_diverse() -> None:
 
 def test_every_bundled_graph_is_trained_and_scored() -> None:
     known = learn.experiments()
-    assert set(known) == set(bundled_graphs())
+    not_yet = yaml.safe_load((TOOLS / "learn.yaml").read_text(encoding="utf-8"))["not_yet"]
+    assert {*known, *not_yet} == set(bundled_graphs()) and not {*known} & {*not_yet}
     families: dict[str, int] = {}
     for one in known.values():
         families[one["family"]] = max(families.get(one["family"], 0), len(one.get("seeds", [0])))
