@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import codes, contrast, domains, latent, paired, references, shared, styles, unpaired
+from recorders import codes, contrast, domains, latent, paired, references, shared, spectra, styles, unpaired
 
 import composer
 
@@ -149,6 +149,25 @@ CODES = {
     "encoded": {"lambda_GAN2": 0.0, "lambda_z": 0.0, "norm": "batch", "batch_size": 4},
     "random": {"lambda_GAN": 0.0, "lambda_L1": 0.0, "lambda_kl": 0.0, "norm": "batch", "batch_size": 4},
 }  # fmt: skip
+SPECTRA = {
+    "plain": {},
+    "penalty": {
+        "gradient_penalty_mode": "wgan-gp", "adversarial_loss_mode": "wgan", "d_norm": "layer_norm", "n_d": 2,
+        "iterations": 4,
+    },
+    "one_sided": {
+        "gradient_penalty_mode": "wgan-lp", "adversarial_loss_mode": "gan", "d_norm": "layer_norm",
+        "gradient_penalty_weight": 1.0,
+    },
+    "local": {
+        "gradient_penalty_mode": "dragan", "adversarial_loss_mode": "gan", "d_norm": "layer_norm",
+        "lambda_freq": 0.0,
+    },
+    "deep": {
+        "n_upsamplings": 6, "n_downsamplings": 6, "image_size": 256, "dim": 1, "batch": 2, "iterations": 1,
+        "lambda_freq": 1e-5, "units": [],
+    },
+}  # fmt: skip
 RECORDERS = (
     (paired, PAIRED),
     (unpaired, UNPAIRED),
@@ -159,6 +178,7 @@ RECORDERS = (
     (domains, DOMAINS),
     (references, REFERENCES),
     (codes, CODES),
+    (spectra, SPECTRA),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
@@ -206,6 +226,7 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
         "it is for features larger than 32, which there are none of",
         "what rounding leaves of a weight of 0",
         "no term needs it",
+        "it says which arrays an iteration has",
     }
 
 
