@@ -12,7 +12,7 @@ from torch.nn import functional
 from composer.block import Range, block
 
 # What a setting `norm` may name: a normalization of features, of the weights of the convolution before it, or both.
-FeatureNorm = Literal["none", "batch", "instance", "instance_affine", "instance_tracked", "layer"]
+FeatureNorm = Literal["none", "batch", "instance", "instance_affine", "instance_tracked", "layer", "layer_plain"]
 Norm = Literal[FeatureNorm, "spectral", "spectral_batch", "spectral_instance"]
 # `per_sample` of a block with such a setting: only batch normalization mixes rows.
 BATCH_APART = "norm not in ['batch', 'spectral_batch']"
@@ -72,6 +72,7 @@ _NORMS: dict[str, Callable[[int], nn.Module]] = {
     "instance_affine": lambda c: InstanceNorm(c, affine=True),
     "instance_tracked": lambda c: InstanceNorm(c, affine=True, track_running_stats=True),
     "layer": LayerNorm,
+    "layer_plain": lambda c: nn.GroupNorm(1, c),
 }
 
 
@@ -82,6 +83,7 @@ def normalization(kind: FeatureNorm, c: int) -> nn.Module:
     `instance`: per sample and channel over pixels, nothing learned, no running statistics, eps 1e-5.
     `instance_affine`: the same with a scale (from 1) and a shift (from 0) per channel. `instance_tracked`: that, with
     running statistics as batch normalization has them, which it uses in eval mode. `layer`: see `LayerNorm`.
+    `layer_plain`: per sample over channels and pixels, a scale (from 1) and a shift (from 0) per channel, eps 1e-5.
     """
     return _NORMS[kind](c)
 

@@ -21,13 +21,15 @@ def square_norm(gradient: Tensor) -> Tensor:
 
 
 @block("gradient[b ...] -> loss[]", role="loss", laws=("zero at unit rows if eps == 0",))
-def unit_gradient(gradient: Tensor, eps: Annotated[float, Range(0, None)] = 0.0) -> Tensor:
+def unit_gradient(gradient: Tensor, eps: Annotated[float, Range(0, None)] = 0.0, one_sided: bool = False) -> Tensor:
     """How far the length of each row's gradient is from 1: mean_b (|g| - 1)^2. Shapes [b ...]; zero or more.
 
-    |g| = sqrt(sum g^2 + eps). Where that is 0 its derivative is taken as 0.
-    Source: Improved Training of Wasserstein GANs (arXiv:1704.00028), eq. 3 without its weight.
+    |g| = sqrt(sum g^2 + eps). Where that is 0 its derivative is taken as 0. `one_sided` counts lengths above 1 only.
+    Sources: Improved Training of Wasserstein GANs (arXiv:1704.00028), eq. 3 without its weight; one-sided: On the
+    regularization of Wasserstein GANs (arXiv:1709.08894), eq. 8.
     """
     squares = gradient.square().reshape(gradient.shape[0], -1).sum(1) + eps
     positive = squares > 0  # the root of 0 has no finite derivative: leave those rows out of it
     length = torch.where(positive, squares, torch.ones_like(squares)).sqrt() * positive
-    return (length - 1).square().mean()
+    off = length - 1
+    return (off.clamp(min=0) if one_sided else off).square().mean()

@@ -66,6 +66,33 @@ class History(nn.Module):
         return torch.stack(given)
 
 
+@block("x[b ...] -> x[...]", role="state", per_sample=False)
+class RunningMean(nn.Module):
+    """The mean over rows, and over earlier iterations with weights that fall: what x is like, followed over time.
+
+    sum = decay * sum + (1 - decay) * mean of this iteration's rows; sum / (1 - decay**n) comes out, n the iterations so
+    far, this one too, so that the start at zero does not show; with a decay of 1 it is the mean of all iterations.
+    Shapes: [b ...] -> [...]; range kept; no gradient flows through.
+    Source: the moments of Adam (arXiv:1412.6980), algorithm 1.
+    """
+
+    total: Tensor
+    steps: Tensor
+
+    def __init__(self, rest: tuple[int, ...], *, decay: Annotated[float, Range(0, 1)] = 0.99) -> None:
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("total", torch.zeros(rest))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, *, draws: Draws) -> Tensor:
+        self.steps += 1
+        share = 1 / float(self.steps) if self.decay == 1 else 1 - self.decay
+        self.total += share * (x.detach().mean(0) - self.total)
+        return self.total / (1 if self.decay == 1 else 1 - self.decay ** float(self.steps))
+
+
 @block("code[b c] -> code[{size} c]", role="state", per_sample=False)
 class Queue(nn.Module):
     """The last `size` rows that earlier iterations pushed, read before this iteration's rows are pushed.

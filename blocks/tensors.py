@@ -135,10 +135,22 @@ def spread_like(code: Tensor, like: Tensor) -> Tensor:
     return code[:, :, None, None].expand(-1, -1, *like.shape[2:])
 
 
+@block("code[n], like[b ...] -> code[b n]")
+def repeat_like(code: Tensor, like: Tensor) -> Tensor:
+    """The same code for every row: as often as `like` has rows. Shapes: [n] and [b ...] -> [b n]; ranges kept."""
+    return code.expand(like.shape[0], -1)
+
+
 @block("x[b ...] -> x[...]", per_sample=False)
 def mean(x: Tensor) -> Tensor:
     """Mean over the rows of a batch. Shapes: [b ...] -> [...]; ranges kept."""
     return x.mean(0)
+
+
+@block("features[b c h w] -> spread[] where b*c*h*w > 1", per_sample=False)
+def deviation(x: Tensor) -> Tensor:
+    """The standard deviation of all numbers together, unbiased (divisor n - 1). Shapes: [b c h w] -> []; 0 or more."""
+    return x.std()
 
 
 @block("x[b c ...] -> x[b 1 ...]")

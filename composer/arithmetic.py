@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Mapping
 from functools import lru_cache
@@ -28,7 +29,16 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
 }
-_FUNCTIONS: dict[str, Any] = {"min": min, "max": max, "len": len, "abs": abs, "sum": sum, "int": int, "round": round}
+_FUNCTIONS: dict[str, Any] = {
+    "min": min,
+    "max": max,
+    "len": len,
+    "abs": abs,
+    "sum": sum,
+    "int": int,
+    "round": round,
+    "isqrt": math.isqrt,  # the whole part of a square root
+}
 LARGEST = 10**12
 
 

@@ -61,6 +61,14 @@ def _count(items: list[Any]) -> int:
     return len(items)
 
 
+def _power(base: float, exponent: float) -> float:
+    """`base` to the power `exponent`, within what can be a size or a weight."""
+    if abs(exponent) > 64 or abs(base) > 1e6 or (base < 0 and exponent != int(exponent)):
+        raise ValueError(f"{base} to the power {exponent}")
+    found: float = base**exponent
+    return found
+
+
 def probe(text: str, last: int | None = None) -> str:
     """What is wrong with `text`, Python over `clock`, in the words of an error; "" when it has a number throughout.
 
@@ -96,5 +104,6 @@ NUMBERS: dict[str, Callable[..., Any]] = {
     "ceil": math.ceil,
     "sqrt": math.sqrt,
     "log": math.log,
+    "power": _power,
     "count": _count,
 }

@@ -23,6 +23,7 @@ _FORMS = {
     "ceil": "ceil(a)",
     "sqrt": "sqrt(a)",
     "log": "log(a)",
+    "power": "power(a, b)",
     "count": "count(list)",
 }
 

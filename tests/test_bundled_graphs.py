@@ -25,6 +25,8 @@ SMALL = {
     "judge_layers": 2,
     "load": 36,
     "encoder_blocks": 1,
+    "doublings": 3,
+    "halvings": 3,
 }
 # Batch statistics and dropout show in which order and how often networks are called.
 TELLING = {"norm": "batch", "judge_norm": "batch", "dropout": 0.3, "batch": 2}

@@ -66,6 +66,11 @@ FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
         {"G": 112_626_883, "D": 5_904_514, "V": 12_944_960, "E": 10_463_424},
         {"mean": (256,), "fake": (3, 256, 256)},
     ),
+    ("spectral_regularization",): (
+        {"G": 3_889_507, "D": 2_796_961},
+        {"fake": (3, 128, 128), "D(fake)": (1, 1, 1), "fake_profile": (88,)},
+    ),
+    ("spectral_regularization", "paper"): ({"G": 3_889_507, "D": 2_796_961}, {"wanted": (88,)}),
     ("fastcut",): ({"G": 11_378_179, "F": 0, "D": 2_764_737}, {"image[translated]": (3, 256, 256)}),
 }
 HEADS = 560_384  # of all heads of the contrastive method together
@@ -100,6 +105,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "vgg_weight": 10, "judge_steps": 1, "constant_epochs": 50, "decay_epochs": 0, "load": 286, "batch": 1,
         "judge_norm": "spectral_instance", "norm": "batch", "kernel": 3, "hidden": 128,
     },
+    "spectral_regularization": {
+        "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "epochs": 10, "batch": 64, "freq_weight": 1e-5, "code_size": 128,
+        "penalty_weight": 10, "judge_steps": 1,
+    },
     "fastcut": {
         "lr": 2e-4, "constant_epochs": 150, "decay_epochs": 50, "nce_weight": 10, "sides": ["translated"],
     },
@@ -110,6 +119,7 @@ SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
     ("cut", "default", 10, {0: 1, 1999: 1, 2000: 1 - 1 / 201, 3999: 1 - 200 / 201}),
     ("fastcut", "default", 10, {0: 1, 1499: 1, 1500: 1 - 1 / 51, 1999: 1 - 50 / 51}),
     ("bicyclegan", "default", 10, {0: 1, 999: 1, 1000: 1 - 1 / 101, 1999: 1 - 100 / 101}),
+    ("spectral_regularization", "default", 10, {0: 1, 99: 1}),
     ("stargan", "D", 10, {0: 1, 100_999: 1, 101_000: 1 - 1e-5, 199_999: 1 - 99e-5}),
     ("stargan_v2", "F", 10, {0: 1, 99_999: 1}),
     ("spade", "G", 10, {0: 1, 499: 1}),
@@ -122,6 +132,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "stargan": {"size": 64, "width": 16, "judge_width": 16, "judge_layers": 4},
     "stargan_v2": {"size": 64, "base": 1024, "widest": 64, "hidden": 64},
     "bicyclegan": {"size": 64, "width": 16, "judge_width": 16, "encoder_width": 16, "depth": 6, "encoder_blocks": 2},
+    "spectral_regularization": {"size": 32, "width": 16, "doublings": 3, "halvings": 3},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
     "spade": {"size": 64, "classes": 20, "width": 8, "hidden": 32, "judge_width": 16, "judge_norm": "spectral_batch"},
 }
@@ -138,6 +149,9 @@ STARTS: list[tuple[str, str, str, float]] = [
     ("bicyclegan", "G", "down.2.conv.weight", 0.02 * math.sqrt(2 / ((40 + 64) * 16))),
     ("bicyclegan", "E", "layers.seen_1.convs.1.weight", 0.02 * math.sqrt(2 / ((32 + 48) * 9))),
     ("bicyclegan", "D[random]", "scales.0.layers.2.weight", 0.02 * math.sqrt(2 / ((16 + 32) * 16))),
+    ("spectral_regularization", "G", "layers.2_0.conv.weight", 1 / math.sqrt(3 * 32 * 16)),  # fan in of the outputs
+    ("spectral_regularization", "G", "layers.3.layer.conv.bias", 1 / math.sqrt(3 * 16 * 25)),
+    ("spectral_regularization", "D", "layers.1_1.conv.weight", 1 / math.sqrt(3 * 32 * 16)),
     ("munit", "C[a]", "layers.2.conv.weight", math.sqrt(2 / (32 * 16))),
     ("munit", "S[b]", "layers.4.conv.weight", math.sqrt(2 / (64 * 16))),
     ("munit", "G[a]", "layers.mixed.linear.weight", math.sqrt(2 / 64)),

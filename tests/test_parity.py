@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import codes, contrast, domains, latent, paired, references, semantic, shared, styles, unpaired
+from recorders import codes, contrast, domains, latent, paired, references, semantic, shared, spectra, styles, unpaired
 
 import composer
 
@@ -166,6 +166,25 @@ SEMANTIC = {
         "norm_E": "spectralbatch",
     },
 }  # fmt: skip
+SPECTRA = {
+    "plain": {},
+    "penalty": {
+        "gradient_penalty_mode": "wgan-gp", "adversarial_loss_mode": "wgan", "d_norm": "layer_norm", "n_d": 2,
+        "iterations": 4,
+    },
+    "one_sided": {
+        "gradient_penalty_mode": "wgan-lp", "adversarial_loss_mode": "gan", "d_norm": "layer_norm",
+        "gradient_penalty_weight": 1.0,
+    },
+    "local": {
+        "gradient_penalty_mode": "dragan", "adversarial_loss_mode": "gan", "d_norm": "layer_norm",
+        "lambda_freq": 0.0,
+    },
+    "deep": {
+        "n_upsamplings": 6, "n_downsamplings": 6, "image_size": 256, "dim": 1, "batch": 2, "iterations": 1,
+        "lambda_freq": 1e-5, "units": [],
+    },
+}  # fmt: skip
 RECORDERS = (
     (paired, PAIRED),
     (unpaired, UNPAIRED),
@@ -177,6 +196,7 @@ RECORDERS = (
     (references, REFERENCES),
     (codes, CODES),
     (semantic, SEMANTIC),
+    (spectra, SPECTRA),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
@@ -228,6 +248,7 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
         "it says which arrays there are",
         "theirs does not count",
         "no term needs it",
+        "it says which arrays an iteration has",
     }
 
 

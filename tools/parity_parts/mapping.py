@@ -9,6 +9,7 @@ settings       path in the graph -> expression                 variants      var
 weights        their state_dict keys -> ours                   epoch_length  iterations of an epoch
 batch          their stream -> our input                       draws         their draw -> ours
 losses, values, gradients, rates, translate                    their array -> what it is here
+apart          an array that blocks make of other arrays, beside the training: expression and arrays by name
 not_compared   pattern of array names -> reason                absent    networks of ours that no trace has -> reason
 missing        array that an iteration may lack though the first has it -> reason
 
@@ -29,6 +30,7 @@ from composer.tree import Leaf, Node, Sequence, plain
 from composer.tree import Mapping as MappingNode
 from composer.yaml_reader import read_yaml
 
+from .apart import Apart, read_apart
 from .entries import (
     EMPTY,
     Draw,
@@ -48,7 +50,7 @@ from .keys import KeyRule, Keys
 SECTIONS = (
     "extends", "graph", "about", "config", "unused", "tables", "names", "settings", "variants", "epoch_length",
     "weights", "batch", "draws", "losses", "values", "gradients", "rates", "translate", "not_compared",
-    "absent", "missing",
+    "absent", "apart", "missing",
 )  # fmt: skip
 
 
@@ -71,6 +73,7 @@ class Resolved:
     not_compared: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    apart: Mapping[str, Apart] = field(default_factory=dict)
 
     def reason(self, array: str) -> str | None:
         """Why an array is not compared, or None."""
@@ -147,6 +150,7 @@ class MethodMapping:
             not_compared=texts("not_compared"),
             absent=texts("absent"),
             missing=texts("missing"),
+            apart={name: read_apart(node, inner) for name, node, inner in self.entries("apart", scope)},
         )
 
     def section(self, name: str) -> Node:

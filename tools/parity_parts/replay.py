@@ -15,6 +15,7 @@ import composer
 from composer.errors import ComposeError, nearest
 from composer.program import StepResult
 
+from .apart import evaluated
 from .case import Arrays, Case
 from .entries import Reading, Use
 from .formula import value_of
@@ -22,7 +23,7 @@ from .keys import Name
 from .mapping import MethodMapping, Resolved
 
 Ours = tuple[str, str, Any]  # name of an array, what kind it is, what we have for it
-_BY_ITERATION = ("batch", "draw", "loss", "value", "grad", "lr", "check")
+BY_ITERATION = ("batch", "draw", "loss", "value", "grad", "lr", "check")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Replay:
         """A trace with holes must not pass: every iteration has what the first has, every weight has an end."""
         names = self.case.arrays
         problems = []
-        first = [n.split("/", 2) for n in names if n.split("/")[0] in _BY_ITERATION and n.split("/")[1:2] == ["0"]]
+        first = [n.split("/", 2) for n in names if n.split("/")[0] in BY_ITERATION and n.split("/")[1:2] == ["0"]]
         for iteration in range(1, self.case.iterations):
             for head, _, rest in first:
                 name = f"{head}/{iteration}/{rest}"
@@ -180,7 +181,8 @@ class Replay:
         """What a step gave, under the names of the trace."""
         found: dict[str, dict[str, Any]] = {
             "loss": {n: float(t.loss) for n, t in result.terms.items()}
-            | {f"total/{n}": float(t) for n, t in result.totals.items()},
+            | {f"total/{n}": float(t) for n, t in result.totals.items()}
+            | {f"weight/{n}": float(t.weight) for n, t in result.terms.items()},
             "value": {
                 **result.values,
                 **{f"rate/{n}": r for n, r in result.rates.items()},
@@ -218,6 +220,9 @@ class Replay:
         for name, use in self.mapping.translate.items():
             if name in self.uses.compared:
                 yield name, "values", self.translated(use, arrays)
+        for name, apart in self.mapping.apart.items():
+            if name in self.uses.compared:
+                yield name, self.uses.compared[name], evaluated(apart, arrays)
 
     def translated(self, use: Use, arrays: Arrays) -> np.ndarray:
         inputs = {}
@@ -270,18 +275,21 @@ def classify(case: Case, mapping: Resolved) -> Uses:
     }  # fmt: skip
     inputs = {name for use in mapping.translate.values() for name in use.inputs.values()}
     inputs |= {one.array for use in mapping.translate.values() for one in use.given.values()}
+    inputs |= {array for apart in mapping.apart.values() for array in apart.arrays.values()}
     starts = tuple(use.draws for use in mapping.translate.values() if use.draws)
     networks = {rule.their_network for rule in mapping.keys.rules}
     for name in case.arrays:
         head, _, rest = name.partition("/")
         iteration, _, what = rest.partition("/")
-        numbered = head in _BY_ITERATION and iteration in map(str, range(case.iterations))
+        numbered = head in BY_ITERATION and iteration in map(str, range(case.iterations))
         reason = mapping.reason(name)
         reading = sections[head][1].get(what) if head in sections and numbered else None
         if reason is not None:
             left[name] = reason
         elif name in mapping.translate:
             compared[name] = "values"
+        elif name in mapping.apart:
+            compared[name] = "values" if case.arrays[name].ndim else "losses"
         elif isinstance(reading, Reading) and reading.reason:
             left[name] = reading.reason
         elif reading is not None:

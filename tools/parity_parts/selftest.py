@@ -10,7 +10,7 @@ import numpy as np
 from composer.errors import ComposeError
 
 from .compare import compare
-from .replay import Ours, Replay
+from .replay import BY_ITERATION, Ours, Replay
 
 SHARE = 1e-3  # of the scale of a compared array, on one element
 SHARE_FED = 1e-2  # of the scale of a fed one, on every element
@@ -84,8 +84,8 @@ def notices(replay: Replay, name: str) -> bool:
     if head == "init":
         network, _, key = rest.partition("/")
         weight = (network, key)
-    elif start == 0 and not iteration.isdigit():
-        start = replay.case.iterations  # an input of a translation: training is over
+    elif start == 0 and (not iteration.isdigit() or head not in BY_ITERATION):
+        start = replay.case.iterations  # an input of a translation, or of a block by itself: training is over
     try:
         for array, kind, value in replay.run(changed, start, weight):
             if not compare(array, kind, value, arrays[array]).passes:
