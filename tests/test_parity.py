@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import contrast, domains, latent, paired, references, semantic, shared, styles, unpaired
+from recorders import contrast, domains, latent, layouts, paired, references, shared, styles, unpaired
 
 import composer
 
@@ -133,7 +133,7 @@ REFERENCES = {
     "beyond": {"ds_iter": 3, "iterations": 5, "lambda_ds": 2.0, "beta1": 0.5},
     "narrow": {"max_conv_dim": 3, "num_domains": 1, "img_size": 64, "lambda_sty": 0.0, "batch_size": 3, "ds_iter": 1},
 }  # fmt: skip
-SEMANTIC = {
+LAYOUTS = {
     "batch": {"norm_D": "spectralbatch", "n_layers_D": 3, "num_D": 3, "contain_dontcare_label": False,
               "crop_size": 32, "iterations": 2},
     "styled": {
@@ -159,7 +159,7 @@ RECORDERS = (
     (contrast, CONTRAST),
     (domains, DOMAINS),
     (references, REFERENCES),
-    (semantic, SEMANTIC),
+    (layouts, LAYOUTS),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
@@ -196,7 +196,7 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
     report = check_case(recorded[name], MAPPINGS)
     assert report.passes, report.text()
     # Where 1e-12 is added to a length in a power iteration differs: torch's own, in that loop, takes the larger.
-    limit = 1e-9 if name.startswith("semantic-") else 1e-12
+    limit = 1e-9 if name.startswith("layouts-") else 1e-12
     assert max(d.error for d in report.differences if d.kind == "losses") < limit
     assert {reason for _, reason in report.left} <= {
         "its weight is 0 and the graph leaves it out",

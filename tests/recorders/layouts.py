@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .semantic_networks import Encoder, Generator, Judge, Vgg
+from .layout_networks import Encoder, Generator, Judge, Vgg
 from .trace import Trace, draw_weights
 
 CONFIG: dict[str, Any] = {
