@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import contrast, domains, latent, layouts, paired, references, shared, styles, unpaired
+from recorders import contrast, domains, latent, layouts, paired, references, semantic, shared, styles, unpaired
 
 import composer
 
@@ -150,6 +150,17 @@ LAYOUTS = {
         "norm_E": "spectralbatch",
     },
 }  # fmt: skip
+SEMANTIC = {
+    "plain": {},
+    "batch": {"norm": "batch", "pool_size": 3, "iterations": 4, "width": 48, "num_D": 3, "n_layers_D": 3},
+    "local": {"netG": "local", "niter_fix_global": 2, "iterations": 4, "num_D": 1, "instance_feat": True,
+              "label_nc": 8},
+    "two": {"netG": "local", "n_local_enhancers": 2, "norm": "batch", "no_vgg_loss": True, "n_blocks_local": 2},
+    "features": {"instance_feat": True, "n_downsample_E": 2, "feat_num": 3, "norm": "batch", "batchSize": 1},
+    "classes": {"label_feat": True, "no_lsgan": True, "no_ganFeat_loss": True, "n_clusters": 2},
+    "rgb": {"label_nc": 0, "no_instance": True, "pool_size": 1, "no_ganFeat_loss": True, "no_vgg_loss": True},
+    "rates": {"niter": 1, "niter_decay": 4, "iterations": 4, "load_features": True, "ndf": 300, "n_layers_D": 1},
+}  # fmt: skip
 RECORDERS = (
     (paired, PAIRED),
     (unpaired, UNPAIRED),
@@ -160,6 +171,7 @@ RECORDERS = (
     (domains, DOMAINS),
     (references, REFERENCES),
     (layouts, LAYOUTS),
+    (semantic, SEMANTIC),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
@@ -206,6 +218,10 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
         "the kernel of a blur, which is always the same",
         "the kernel of a filter, which is always the same",
         "with masks nothing uses it",
+        "the released code steps an optimizer that it has replaced",
+        "the graph counts the ids of the map itself",
+        "k-means there starts from numbers of another library",
+        "of a class that the map does not show",
         "it is for features larger than 32, which there are none of",
         "what rounding leaves of a weight of 0",
         "it says which arrays there are",
