@@ -22,7 +22,7 @@ from composer.errors import ComposeError, nearest
 from composer.run_folder import RunFolder, open_existing
 from composer.style_grid import GridRow, cell, check_grid, write_style_grid
 from composer.translate_given import inputs_of, read_given, source_of
-from composer.translate_mates import find_mates, read_map, read_mates, split_mates, with_mates
+from composer.translate_mates import find_mates, read_map, read_mates, resize_sheet, split_mates, with_mates
 from composer.translate_styles import Style, plan_styles, translate_in
 from composer.translate_targets import choose_targets, find_pictures, form_of
 
@@ -75,10 +75,13 @@ def translate_files(
     form = form_of(program, source, int(own[1]), int(result[1]))
     styles = plan_styles(program, chosen, given, seed, wanted.samples, wanted.interpolate)
     targets = choose_targets(pictures, out, form, force, len(styles))
-    mates = find_mates(program, chosen, [picture.path for picture in pictures], places)
+    mates = find_mates(program, chosen, source, [picture.path for picture in pictures], places)
     where = " and ".join(str(place) for place in (out, wanted.grid) if place)
     many = f" in {len(styles)} styles" if len(styles) > 1 else ""
     said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures{many} into {where}")
+    only = program.translator.only_size(chosen, None if places else source)
+    if only:
+        said(f"{chosen} takes {only[1]} x {only[0]} alone: {source} is resized to it")
     rows = []
     for picture, files, others in zip(pictures, targets, mates, strict=True):
         info = None
@@ -126,8 +129,14 @@ def translate_in_style(
 ) -> torch.Tensor:
     """One picture or map of any size that goes into the input `source`, in one style; else as `translate_one`.
 
+    Where a translation takes one size only, what goes in is resized to it, and what comes out has it.
     `row`: other inputs of the same size that come with it.
     """
+    only = program.translator.only_size(name, None if row else source)
+    if only:
+        style = with_mates(style, {key: resize_sheet(one, *only)[None] for key, one in (row or {}).items()})
+        found: torch.Tensor = translate_in(program, name, source, resize_sheet(image, *only)[None], style)[0]
+        return found.detach().cpu()
     height, width = image.shape[-2:]
     size = program.translator.padded_size(height, width, name, None if row else source)
     padded, window = pad_to(image, *size)

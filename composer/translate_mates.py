@@ -18,13 +18,13 @@ from torch import Tensor
 from composer.data.files import list_images
 from composer.data.maps import read_ids
 from composer.data.matching import match_rows
-from composer.data.pictures import read_image
-from composer.data.prepare import class_numbers
+from composer.data.pictures import read_image, resize_image
+from composer.data.prepare import class_numbers, nearest_ids
 from composer.data.reading import Reading, Unreadable, shown
 from composer.data.recipe import make_recipe
 from composer.errors import ComposeError
 from composer.fields import Field, Stream
-from composer.translate_given import MAPS, inputs_of, source_of
+from composer.translate_given import MAPS, inputs_of
 
 Mates = Mapping[str, Path]  # of one picture: the file of each other input of its row
 
@@ -45,20 +45,25 @@ def split_mates(program: Any, name: str, texts: Sequence[str]) -> tuple[list[str
     return [text for text in texts if text.partition("=")[0] not in maps], maps
 
 
-def find_mates(program: Any, name: str, pictures: Sequence[Path], places: Mapping[str, Path]) -> list[Mates]:
-    """For each picture the files of its row in `places`. Raises a ComposeError where one is missing."""
+def find_mates(
+    program: Any, name: str, source: str, pictures: Sequence[Path], places: Mapping[str, Path]
+) -> list[Mates]:
+    """For each picture, which goes into the input `source`, the files of its row in `places`.
+
+    Raises a ComposeError where one is missing.
+    """
     if not places:
         return [{} for _ in pictures]
     inputs = inputs_of(program, name)
-    source = inputs[source_of(program, name, places)]
+    lead = inputs[source]
     files = {key: _files(inputs[key], path) for key, path in places.items()}
     if len(pictures) == 1 and all(len(own) == 1 for own in files.values()):
         return [{key: own[0] for key, own in files.items()}]
-    columns = [(source, list(pictures)), *((inputs[key], own) for key, own in files.items())]
+    columns = [(lead, list(pictures)), *((inputs[key], own) for key, own in files.items())]
     roots = [Path(os.path.commonpath([path.parent.absolute() for path in own])) for _, own in columns]
     rows, _ = match_rows([(f, [p.absolute() for p in own]) for f, own in columns], roots, name)
     by_picture = {
-        rows[source.name][number]: {key: rows[key][number] for key in files} for number in range(len(rows[source.name]))
+        rows[source][number]: {key: rows[key][number] for key in files} for number in range(len(rows[source]))
     }
     alone = [path for path in pictures if path.absolute() not in by_picture]
     if alone:
@@ -111,6 +116,15 @@ def read_mates(program: Any, name: str, mates: Mates, picture: Path, size: tuple
             fact = f"'{shown(path)}' is {wide} x {high}, and '{shown(picture)}' is {size[1]} x {size[0]}"
             raise ComposeError(fact, remedy="the files of a row are of one size")
     return found
+
+
+def resize_sheet(sheet: Tensor, height: int, width: int) -> Tensor:
+    """A map [h, w], each pixel the nearest one, or a picture [c, h, w] in another size."""
+    if tuple(sheet.shape[-2:]) == (height, width):
+        return sheet
+    if sheet.dim() == 2:
+        return torch.from_numpy(nearest_ids(sheet.numpy(), height, width))
+    return resize_image(sheet, height, width)
 
 
 def with_mates(style: Any, mates: Mapping[str, Tensor]) -> Any:
