@@ -26,6 +26,7 @@ class Translator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.sizes: dict[tuple[str, int, int, str | None], tuple[int, int]] = {}
+        self.only: dict[tuple[str, str | None], tuple[int, int] | None] = {}
         self.least: dict[tuple[str, str | None], tuple[int, int]] = {}
 
     def chosen(self, as_: str | None) -> Translation:
@@ -59,7 +60,7 @@ class Translator:
         missing = [n for n in needed if n not in batch]
         if missing:
             raise ComposeError(f"translation '{chosen.name}' needs '{missing[0]}'")
-        self.program.passing.check_collected(chosen)
+        self.program.passing.check_collected(chosen, draws or ())
         (found,) = self.program.evaluator.compute(
             [chosen.node], batch, draws, ("translate", seed), mode or chosen.mode, use_averages=True
         )
@@ -80,6 +81,20 @@ class Translator:
             least = self.least.get((chosen.name, source), (1, 1))
             self.sizes[key] = max(found[0], least[0]), max(found[1], least[1])
         return self.sizes[key]
+
+    def only_size(self, as_: str | None, source: str | None = None) -> tuple[int, int] | None:
+        """The size (h, w) of training where a translation takes no other: it starts from a code of a fixed size.
+
+        It is the size of the input `source`; None: of all of them.
+        """
+        chosen = self.chosen(as_)
+        key = (chosen.name, source)
+        if key not in self.only:
+            trained = [t for name, t in self._inputs(chosen, None).items() if source in (None, name) and t.dim() >= 3]
+            height, width = (trained[0].shape[-2], trained[0].shape[-1]) if trained else (1, 1)
+            free = not trained or self._fits(chosen, 2 * height, 2 * width, source)
+            self.only[key] = None if free else (height, width)
+        return self.only[key]
 
     def _fitting(self, chosen: Translation, height: int, width: int, source: str | None) -> tuple[int, int]:
         tall = next((h for h in range(height, height + FARTHEST) if self._fits(chosen, h, None, source)), None)
@@ -132,6 +147,8 @@ class Translator:
                     continue
                 size = (height or own.dims[-2], width or own.dims[-1])
                 inference.types[node] = TensorType(own.kind, (Rows(), *own.dims[1:-2], *size))
+            elif node.op == "collected":  # by a pass over the data, at the size that they had
+                inference.types[node] = self.program.shaped.types[node]
             else:
                 inference.add(node)
                 if inference.problems:
@@ -144,7 +161,9 @@ class Translator:
         """Whether what comes out is as much larger or smaller than what goes in as it is at the training size."""
         trained = self.program.shaped.types[chosen.node]
         inputs = [n for n in reachable([chosen.node]) if n.op == "input"]
-        lead = next((n for n in inputs if n.target == source), inputs[0])
+        known = self.program.shaped.types
+        placed = [n for n in inputs if _size(known[n], -1) is not None]
+        lead = next((n for n in inputs if n.target == source), [*placed, *inputs][0])
         given = self.program.shaped.types[lead]
         for axis, asked in ((-2, height), (-1, width)):
             sizes = [_size(t, axis) for t in (trained, given, found)]
@@ -157,7 +176,9 @@ class Translator:
 
 
 def _size(found: Type, axis: int) -> int | None:
-    if not isinstance(found, TensorType) or found.dims is None or len(found.dims) < 4:
+    if not isinstance(found, TensorType) or found.dims is None:
+        return None
+    if len(found.dims) < (3 if found.kind in INTEGER_KINDS else 4):
         return None
     size = found.dims[axis]
     return size if isinstance(size, int) else None

@@ -31,12 +31,15 @@ SMALL = {
 # Batch statistics and dropout show in which order and how often networks are called.
 TELLING = {"norm": "batch", "judge_norm": "batch", "dropout": 0.3, "batch": 2}
 
+# While all scores lie within the margin, the last bias has a gradient of nothing but rounding errors with `hinge`.
+OTHERWISE: dict[str, dict[str, Any]] = {"spade": {"gan": "least_squares", "classes": 5, "hidden": 4}}
+
 
 @pytest.mark.filterwarnings("ignore:.*random weights")
 @pytest.mark.parametrize("name", sorted(bundled_graphs()))
 def test_is_trained_as_the_rules_say(name: str) -> None:
     params = composer.check(name).graph.params
-    wanted: dict[str, Any] = {**dict.fromkeys(WIDTHS, 4), **SMALL, **TELLING}
+    wanted: dict[str, Any] = {**dict.fromkeys(WIDTHS, 4), **SMALL, **TELLING, **OTHERWISE.get(name, {})}
     settings = {f"params.{key}": value for key, value in wanted.items() if key in params}
 
     def make() -> Program:
