@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +59,9 @@ class Passes:
                 f"program.run_pass('{one.name}', batches of {', '.join(one.streams)})",
             )
 
-    def check_collected(self, translation: Translation) -> None:
-        """Raise a `ComposeError` when a translation needs what no pass has gathered yet."""
-        needed = {n.target for n in reachable([translation.node]) if n.op == "collected"}
+    def check_collected(self, translation: Translation, fed: Collection[str] = ()) -> None:
+        """Raise a `ComposeError` when a translation needs what no pass has gathered yet, and nobody has `fed`."""
+        needed = {n.target for n in reachable([translation.node]) if n.op == "collected"} - set(fed)
         for one in self.passes.values():
             if needed & set(one.collect) and one.name not in self.done:
                 raise ComposeError(

@@ -195,7 +195,7 @@ class Program:
             "rows_of": rows_of,
             "old_weights": old_weights,
             "collect": self.collect,
-            "collected": self.collected,
+            "collected": self._collected,
             **NUMBERS,
         }
         for variable, (network, entry, average) in code.networks.items():
@@ -329,6 +329,11 @@ class Program:
         """What a pass gathered under a name."""
         return self.collectors[name].value  # type: ignore[return-value]
 
+    def _collected(self, name: str) -> Tensor:
+        """The same for code that runs, unless something was fed under that name."""
+        fed = self.draws.given(name)
+        return self.collected(name) if fed is None else torch.as_tensor(fed).to(self.device, self.dtype)
+
     @contextmanager
     def within(self, network: str, call: str) -> Iterator[None]:
         """Let modules of `network` draw from this program's source."""
@@ -388,9 +393,8 @@ class Program:
         self.epoch_length = int(meta["epoch_length"])
         self.passing.done = set(meta.get("passes", ()))
         prefix = "optimizers/"
-        clock = Clock(self.iteration, self.epoch_length)
         for group in self.graph.groups:
-            if 0 < iteration_of(group.restart, clock) < self.iteration:
+            if 0 < iteration_of(group.restart, Clock(self.iteration, self.epoch_length)) < self.iteration:
                 self.optimizers.make(group)
         optimizer = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
         self.optimizers.load(optimizer, meta.get("optimizers", {}))

@@ -59,7 +59,7 @@ class Translator:
         missing = [n for n in needed if n not in batch]
         if missing:
             raise ComposeError(f"translation '{chosen.name}' needs '{missing[0]}'")
-        self.program.passing.check_collected(chosen)
+        self.program.passing.check_collected(chosen, draws or ())
         (found,) = self.program.evaluator.compute(
             [chosen.node], batch, draws, ("translate", seed), mode or chosen.mode, use_averages=True
         )
@@ -132,6 +132,8 @@ class Translator:
                     continue
                 size = (height or own.dims[-2], width or own.dims[-1])
                 inference.types[node] = TensorType(own.kind, (Rows(), *own.dims[1:-2], *size))
+            elif node.op == "collected":  # by a pass over the data, at the size that they had
+                inference.types[node] = self.program.shaped.types[node]
             else:
                 inference.add(node)
                 if inference.problems:

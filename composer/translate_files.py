@@ -8,7 +8,7 @@ seeds alone, so it gives the same bytes whatever other pictures and styles are t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,8 @@ from composer.data.pictures import Window, crop_back, pad_to, read_image, write_
 from composer.errors import ComposeError, nearest
 from composer.run_folder import RunFolder, open_existing
 from composer.style_grid import GridRow, cell, check_grid, write_style_grid
-from composer.translate_given import read_given, source_of
+from composer.translate_given import inputs_of, read_given, source_of
+from composer.translate_mates import find_mates, read_map, read_mates, split_mates, with_mates
 from composer.translate_styles import Style, plan_styles, translate_in
 from composer.translate_targets import choose_targets, find_pictures, form_of
 
@@ -66,22 +67,30 @@ def translate_files(
         check_grid(wanted.grid, [picture.path for picture in pictures], force)
     program, iteration = load_program(folder, device, which)
     chosen = choose(program, name)
-    given = read_given(program, chosen, wanted.give, data_names(folder))
-    source = source_of(program, chosen, given)
-    own, result = picture_sizes(program, chosen, given)
+    texts, places = split_mates(program, chosen, wanted.give)
+    given = read_given(program, chosen, texts, data_names(folder))
+    beside = [*given, *places]
+    source = source_of(program, chosen, beside)
+    own, result = picture_sizes(program, chosen, beside)
     form = form_of(program, source, int(own[1]), int(result[1]))
     styles = plan_styles(program, chosen, given, seed, wanted.samples, wanted.interpolate)
     targets = choose_targets(pictures, out, form, force, len(styles))
+    mates = find_mates(program, chosen, [picture.path for picture in pictures], places)
     where = " and ".join(str(place) for place in (out, wanted.grid) if place)
     many = f" in {len(styles)} styles" if len(styles) > 1 else ""
     said(f"{chosen} of {folder.path} at iteration {iteration}, {len(pictures)} pictures{many} into {where}")
     rows = []
-    for picture, files in zip(pictures, targets, strict=True):
-        image, info = read_image(picture.path, form.channels, form.reading)
+    for picture, files, others in zip(pictures, targets, mates, strict=True):
+        info = None
+        if form.maps:
+            image = read_map(inputs_of(program, chosen)[source], picture.path)
+        else:
+            image, info = read_image(picture.path, form.channels, form.reading)
         fed = (image + 1) / 2 if form.unit else image
+        row = read_mates(program, chosen, others, picture.path, (image.shape[-2], image.shape[-1]))
         shown = []
         for number, style in enumerate(styles):
-            made = translate_in_style(program, fed, chosen, source, style)
+            made = translate_in_style(program, fed, chosen, source, style, row)
             made = made * 2 - 1 if form.unit_made else made
             if files:
                 files[number].parent.mkdir(parents=True, exist_ok=True)
@@ -107,10 +116,22 @@ def translate_one(program: Any, image: torch.Tensor, name: str, seed: int) -> to
     return translate_in_style(program, image, name, source_of(program, name), Style("", {}, {}, seed))
 
 
-def translate_in_style(program: Any, image: torch.Tensor, name: str, source: str, style: Style) -> torch.Tensor:
-    """One picture of any size that goes into the input `source`, in one style; else as `translate_one`."""
+def translate_in_style(
+    program: Any,
+    image: torch.Tensor,
+    name: str,
+    source: str,
+    style: Style,
+    row: Mapping[str, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """One picture or map of any size that goes into the input `source`, in one style; else as `translate_one`.
+
+    `row`: other inputs of the same size that come with it.
+    """
     height, width = image.shape[-2:]
-    padded, window = pad_to(image, *program.translator.padded_size(height, width, name, source))
+    size = program.translator.padded_size(height, width, name, None if row else source)
+    padded, window = pad_to(image, *size)
+    style = with_mates(style, {key: pad_to(one, *size)[0][None] for key, one in (row or {}).items()})
     result = translate_in(program, name, source, padded[None], style)[0].detach().cpu()
     return crop_back(result, _enlarged(window, *_enlargement(program, name, style.inputs)))
 

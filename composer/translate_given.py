@@ -4,10 +4,14 @@ x[b]=photo.png       a picture, or a folder of pictures, one style each
 y=cat, y=2           a label, by the word that its folder or table had in training, or by number
 code=smiling,young   attributes and codes: the names that are there, or all numbers; nothing behind the `=` is none
 z=7                  a draw of the graph: what the seed 7 draws
+pick=26:3,7:1        of a draw of whole numbers the 26th is 3 and the 7th is 1, counted from 0; the rest is drawn
+
+Maps and what else belongs to the row of each picture are the subject of `composer.translate_mates`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,15 +31,19 @@ from composer.fields import Field, Stream
 from composer.nodes import reachable
 
 VECTORS = ("attributes", "code")
+MAPS = ("label_map", "ids")
 Words = Mapping[str, Sequence[str]]  # of a field: what its numbers stand for
 
 
 @dataclass(frozen=True)
 class Value:
-    """One value of an input, [1, ...], or the seed of a draw. `picture`: what shows it, [c, h, w] in [-1, 1]."""
+    """One value of an input, [1, ...], or the seed of a draw, or some of its numbers by their place.
+
+    `picture`: what shows it, [c, h, w] in [-1, 1].
+    """
 
     title: str
-    value: Tensor | int
+    value: Tensor | int | Mapping[int, int]
     picture: Tensor | None = None
 
 
@@ -70,7 +78,7 @@ def read_given(program: Any, name: str, texts: Iterable[str], words: Words) -> G
             if key in inputs:
                 found.setdefault(key, []).extend(_values(inputs[key], value, words, program))
             elif key in draws:
-                found.setdefault(key, []).append(_draw(key, value))
+                found.setdefault(key, []).append(_draw(program, name, key, value))
             else:
                 raise _unknown(name, key, [*inputs, *draws])
         except ComposeError as error:
@@ -81,13 +89,14 @@ def read_given(program: Any, name: str, texts: Iterable[str], words: Words) -> G
 
 
 def source_of(program: Any, name: str, given: Iterable[str] = ()) -> str:
-    """The input that each picture goes into, the one not given; a ComposeError where that is not one picture."""
+    """The input that each file goes into, the one not given; a ComposeError where that is not one picture or map."""
     inputs = inputs_of(program, name)
     given = set(given)
     left = [field for field in inputs.values() if field.name not in given]
-    if len(left) == 1 and left[0].kind == "image":
+    if len(left) == 1 and left[0].kind in ("image", *MAPS):
         return left[0].name
     pictures = [field.name for field in left if field.kind == "image"]
+    pictures = pictures or [field.name for field in left if field.kind in MAPS]
     if not pictures:
         fact = f"'{name}' starts from {', '.join(inputs) or 'nothing'}, and a file gives it one picture"
         remedy = f"leave --give {min(given)}=... out" if given else "translate from Python: program.translate({...})"
@@ -100,7 +109,8 @@ def source_of(program: Any, name: str, given: Iterable[str] = ()) -> str:
 
 
 def _example(field: Field) -> str:
-    return {"image": "PICTURE", "label": "LABEL"}.get(field.kind, "NAME,...")
+    known = {"image": "PICTURE", "label": "LABEL", "label_map": "FOLDER", "ids": "FOLDER"}
+    return known.get(field.kind, "NAME,...")
 
 
 def _unknown(name: str, key: str, known: Sequence[str]) -> ComposeError:
@@ -115,10 +125,7 @@ def _values(field: Field, text: str, words: Words, program: Any) -> list[Value]:
         return [_label(field, text, words_for(field, words, program))]
     if field.kind in VECTORS:
         return [_vector(field, text, words_for(field, words, program))]
-    raise ComposeError(
-        f"'{field.name}' is {field.kind}, which is not read from the command line",
-        remedy="translate from Python: program.translate({...}, as_=...)",
-    )
+    raise AssertionError(f"{field.kind} comes with each picture")
 
 
 def words_for(field: Field, words: Words, program: Any) -> tuple[str, ...]:
@@ -209,7 +216,22 @@ def _number(text: str) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def _draw(key: str, text: str) -> Value:
-    if not (text.isascii() and text.isdigit()):
-        raise ComposeError(f"'{key}' is a draw, and '{text}' is no seed", remedy=f"write a number: --give {key}=7")
-    return Value(f"{key} {text}", int(text))
+def _draw(program: Any, name: str, key: str, text: str) -> Value:
+    if text.isascii() and text.isdigit():
+        return Value(f"{key} {text}", int(text))
+    root = program.translations[name].node
+    node = next(one for one in reachable([root]) if one.op == "draw" and one.name == key)
+    places = [re.fullmatch(r"\s*(\d+)\s*:\s*(-?\d+)\s*", part, re.ASCII) for part in text.split(",")]
+    size = (getattr(program.shaped.types[node], "dims", None) or (0,))[0]
+    if node.target != "integers" or not all(places):
+        also = f", or numbers by their places: --give {key}=0:1,5:2" if node.target == "integers" else ""
+        raise ComposeError(
+            f"'{key}' is a draw, and '{text}' is no seed", remedy=f"write a number: --give {key}=7{also}"
+        )
+    chosen = {int(one[1]): int(one[2]) for one in places if one}
+    low, high = (int(dict(node.settings).get(end, default)) for end, default in (("low", 0), ("high", 2)))
+    wrong = next((f"{n}:{v}" for n, v in chosen.items() if n >= size or not low <= v < high), None)
+    if wrong:
+        fact = f"'{key}' has {size} numbers from {low} to {high - 1}, and not {wrong}"
+        raise ComposeError(fact, remedy="write PLACE:NUMBER, both counted from 0")
+    return Value(f"{key} {text}", chosen)

@@ -23,12 +23,14 @@ from composer.translate_given import Given, Value, draws_of
 class Style:
     """One way to translate a picture: values of its other inputs, seeds of draws by name, the seed of the rest.
 
+    In place of a seed a draw may have some of its numbers, by their places; the others are of the seed of the rest.
+
     With `end` it lies that `share` of the way from this one to another. `pictures` show it, `title` names it.
     """
 
     title: str
     inputs: Mapping[str, Tensor]
-    draws: Mapping[str, int]
+    draws: Mapping[str, int | Mapping[int, int]]
     seed: int
     pictures: tuple[Tensor, ...] = ()
     end: Style | None = None
@@ -68,7 +70,7 @@ def _style(row: Mapping[str, Value], several: Mapping[str, Any], seed: int, numb
     return Style(
         " ".join([*titles, *([str(number) if titles else f"style {number}"] if number else [])]),
         {key: value.value for key, value in row.items() if isinstance(value.value, Tensor)},
-        {key: value.value for key, value in row.items() if isinstance(value.value, int)},
+        {key: value.value for key, value in row.items() if not isinstance(value.value, Tensor)},
         seed,
         tuple(value.picture for value in row.values() if value.picture is not None),
     )
@@ -76,7 +78,8 @@ def _style(row: Mapping[str, Value], several: Mapping[str, Any], seed: int, numb
 
 def _draws_anything(program: Any, name: str, given: Given) -> bool:
     """Whether another seed can give another picture."""
-    if set(draws_of(program, name)) - set(given):
+    whole = {key for key, values in given.items() if not any(isinstance(one.value, Mapping) for one in values)}
+    if set(draws_of(program, name)) - whole:
         return True
     translation = program.translations[name]
     called = {node.target for node in reachable([translation.node]) if node.op == "call"}
@@ -152,8 +155,12 @@ def _drawn(program: Any, name: str, batch: Mapping[str, Tensor], style: Style) -
     """What is drawn where a draw has a seed of its own."""
     nodes = {node.name: node for node in reachable([program.translations[name].node]) if node.op == "draw"}
     found = {}
-    for key, seed in style.draws.items():
-        (found[key],) = program.evaluator.compute([nodes[key]], batch, None, ("translate", seed))
+    for key, chosen in style.draws.items():
+        seed = chosen if isinstance(chosen, int) else style.seed
+        (numbers,) = program.evaluator.compute([nodes[key]], batch, None, ("translate", seed))
+        found[key] = numbers.clone()
+        for place, number in {} if isinstance(chosen, int) else chosen.items():
+            found[key][place] = number
     return found
 
 

@@ -13,6 +13,8 @@ from composer.data.pictures import suffix_for
 from composer.data.reading import Reading, shown
 from composer.errors import ComposeError, Problem
 from composer.fields import Field, fields_of
+from composer.translate_given import MAPS
+from composer.translate_mates import why_no_map
 
 
 @dataclass(frozen=True)
@@ -25,21 +27,27 @@ class Given:
 
 @dataclass(frozen=True)
 class Form:
-    """How pictures go into a translation and come out of it: channels, options of the field, whether black is 0."""
+    """How pictures go into a translation and come out of it: channels, options of the field, whether black is 0.
+
+    `maps`: files of whole numbers go in.
+    """
 
     channels: int
     made: int
     reading: Reading
     unit: bool = False
     unit_made: bool = False
+    maps: bool = False
 
 
 def form_of(program: Any, source: str, channels: int, made: int) -> Form:
     """The form of a translation of the input `source`. Numbers of the result are those of the graph's fields."""
     images: list[Field] = fields_of(program.graph.streams, "image")
+    maps = any(field.name == source for field in fields_of(program.graph.streams, *MAPS))
     options = next((field.options for field in images if field.name == source), {})
     units = [field.options.get("range") == "unit" for field in images]
-    return Form(channels, made, Reading.of(options), options.get("range") == "unit", bool(units) and all(units))
+    unit_made = bool(units) and all(units)
+    return Form(channels, made, Reading.of(options), options.get("range") == "unit", unit_made, maps)
 
 
 def find_pictures(inputs: Sequence[Path], out: Path | None) -> list[Given]:
@@ -72,13 +80,16 @@ def choose_targets(
     None of them without `out`. Raises every problem at once.
     """
     use = form.channels, form.reading, 1
-    reasons = [why_unreadable(str(picture.path), [use], whole=False) for picture in pictures]
+    reasons = [
+        why_no_map(picture.path) if form.maps else why_unreadable(str(picture.path), [use], whole=False)
+        for picture in pictures
+    ]
     broken = [(str(picture.path), why) for picture, why in zip(pictures, reasons, strict=True) if why]
     problems = list(unreadable(broken, len(pictures)).problems) if broken else []
     targets = []
     first: dict[str, Path] = {}
     for picture, why in zip(pictures, reasons, strict=True):
-        suffix = ".png" if why else suffix_for(probe(picture.path, form.channels, form.reading), form.made)
+        suffix = ".png" if why or form.maps else suffix_for(probe(picture.path, form.channels, form.reading), form.made)
         numbers = [f"-{number}" for number in range(1, styles + 1)] if styles > 1 else [""]
         names = [picture.name.with_name(picture.name.name + number + suffix) for number in numbers]
         targets.append([out / name for name in names] if out else [])

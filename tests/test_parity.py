@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorders import contrast, domains, latent, paired, references, shared, styles, unpaired
+from recorders import contrast, domains, latent, paired, references, semantic, shared, styles, unpaired
 
 import composer
 
@@ -133,6 +133,17 @@ REFERENCES = {
     "beyond": {"ds_iter": 3, "iterations": 5, "lambda_ds": 2.0, "beta1": 0.5},
     "narrow": {"max_conv_dim": 3, "num_domains": 1, "img_size": 64, "lambda_sty": 0.0, "batch_size": 3, "ds_iter": 1},
 }  # fmt: skip
+SEMANTIC = {
+    "plain": {},
+    "batch": {"norm": "batch", "pool_size": 3, "iterations": 4, "width": 48, "num_D": 3, "n_layers_D": 3},
+    "local": {"netG": "local", "niter_fix_global": 2, "iterations": 4, "num_D": 1, "instance_feat": True,
+              "label_nc": 8},
+    "two": {"netG": "local", "n_local_enhancers": 2, "norm": "batch", "no_vgg_loss": True, "n_blocks_local": 2},
+    "features": {"instance_feat": True, "n_downsample_E": 2, "feat_num": 3, "norm": "batch", "batchSize": 1},
+    "classes": {"label_feat": True, "no_lsgan": True, "no_ganFeat_loss": True, "n_clusters": 2},
+    "rgb": {"label_nc": 0, "no_instance": True, "pool_size": 1, "no_ganFeat_loss": True, "no_vgg_loss": True},
+    "rates": {"niter": 1, "niter_decay": 4, "iterations": 4, "load_features": True, "ndf": 300, "n_layers_D": 1},
+}  # fmt: skip
 RECORDERS = (
     (paired, PAIRED),
     (unpaired, UNPAIRED),
@@ -142,6 +153,7 @@ RECORDERS = (
     (contrast, CONTRAST),
     (domains, DOMAINS),
     (references, REFERENCES),
+    (semantic, SEMANTIC),
 )
 LOOPS = {
     f"{module.__name__.rpartition('.')[2]}-{name}": (module, changed)
@@ -186,6 +198,10 @@ def test_a_loop_written_by_hand_agrees(name: str, recorded: dict[str, Path]) -> 
         "the kernel of a blur, which is always the same",
         "the kernel of a filter, which is always the same",
         "with masks nothing uses it",
+        "the released code steps an optimizer that it has replaced",
+        "the graph counts the ids of the map itself",
+        "k-means there starts from numbers of another library",
+        "of a class that the map does not show",
         "it is for features larger than 32, which there are none of",
         "what rounding leaves of a weight of 0",
     }

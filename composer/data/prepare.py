@@ -104,13 +104,13 @@ def finished(row: Mapping[str, Array], recipe: Recipe, draws: Sequence[float] | 
         cut = pixels[y : y + sheet.height, x : x + sheet.width]
         cut = cut[:, ::-1] if mirrored else cut
         if isinstance(sheet, Map):
-            result[sheet.name] = _classes(cut, sheet)
+            result[sheet.name] = class_numbers(cut, sheet)
         else:
             result[sheet.name] = to_numbers(cut, unit=sheet.unit)
     return result
 
 
-def _classes(ids: Array, one: Map) -> npt.NDArray[np.int64]:
+def class_numbers(ids: Array, one: Map) -> npt.NDArray[np.int64]:
     """The ids of a map as they go into a batch. Raises ComposeError for an id that is no class."""
     found = ids.astype(np.int64)
     if one.ignore:

@@ -13,7 +13,7 @@ from composer.tree import Mapping as MappingNode
 
 from .formula import Scope, fill, parse, references, value_of
 
-FORMS = ("numbers", "rows", "flat")  # what `as:` of a draw may be
+FORMS = ("numbers", "rows", "flat", "table")  # what `as:` of a draw may be
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,16 @@ class Draw:
 
 @dataclass(frozen=True)
 class Given:
-    """A draw of a translation is a recorded array, or one row of it, in the form that `Draw` says."""
+    """A draw of a translation is a recorded array, or one row of it, in the form that `Draw` says.
+
+    A `table` has the arrays that are called `array` and a number, each as the entry of that number, filled up with its
+    own rows; `only` names an array with the numbers that count, classes or classes * 1000 and more.
+    """
 
     array: str
     row: int | None = None
     form: str = ""
+    only: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,15 +155,16 @@ def _form(group: MappingNode) -> str:
 
 
 def read_given(node: Node, scope: Scope) -> Given:
-    """`ARRAY`, or `{of: ARRAY, row: EXPRESSION, as: rows | flat}`."""
+    """`ARRAY`, or `{of: ARRAY, row: EXPRESSION, as: rows | flat}`, or `{of: START, as: table, only: ARRAY}`."""
     if isinstance(node, Leaf):
         return Given(fill(as_text(node), scope, node.place))
-    group = as_mapping(node, ("of", "row", "as"))
-    of, row = group.get("of"), group.get("row")
+    group = as_mapping(node, ("of", "row", "as", "only"))
+    of, row, only = group.get("of"), group.get("row"), group.get("only")
     if of is None:
         raise ComposeError("'of' is missing", group.place)
     number = None if row is None else int(worked_out(row, scope))
-    return Given(fill(as_text(of), scope, of.place), number, _form(group))
+    chosen = "" if only is None else fill(as_text(only), scope, only.place)
+    return Given(fill(as_text(of), scope, of.place), number, _form(group), chosen)
 
 
 def read_use(node: Node, scope: Scope) -> Use:

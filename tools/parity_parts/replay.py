@@ -16,7 +16,7 @@ from composer.errors import ComposeError, nearest
 from composer.program import StepResult
 
 from .case import Arrays, Case
-from .entries import Reading, Use
+from .entries import Given, Reading, Use
 from .formula import value_of
 from .keys import Name
 from .mapping import MethodMapping, Resolved
@@ -225,6 +225,11 @@ class Replay:
         given: Any = inputs[""] if set(inputs) == {""} else inputs
         fed = self.draws(arrays, use.draws) if use.draws else {}
         for name, one in use.given.items():
+            if one.form == "table":
+                node = self.program.graph.values[name]
+                size: Any = getattr(self.program.shaped.types[node], "dims", None)
+                fed[name] = [table_of(one, arrays, size)]
+                continue
             if one.array not in arrays:
                 raise ComposeError(f"the trace has no {one.array}")
             array = arrays[one.array] if one.row is None else arrays[one.array][one.row : one.row + 1]
@@ -242,6 +247,23 @@ def formed(array: np.ndarray, form: str) -> Tensor:
     """A recorded array as a draw: its rows, or all of it, in one axis where `form` says so."""
     tensor = torch.from_numpy(np.array(array))
     return tensor.flatten(1) if form == "rows" else tensor.flatten() if form == "flat" else tensor
+
+
+def table_of(one: Given, arrays: Arrays, size: tuple[int, ...]) -> Tensor:
+    """The arrays of a table as one tensor of this size; zeros where there is none."""
+    table = torch.zeros(size, dtype=torch.float64)
+    for name in sorted(tables_of(one, arrays)):
+        rows = torch.from_numpy(np.array(arrays[name]))
+        number = int(name.removeprefix(one.array))
+        table[number] = rows[torch.arange(size[1]) % len(rows)]
+    return table
+
+
+def tables_of(one: Given, arrays: Arrays) -> set[str]:
+    """Names of the arrays that a table is made of and something reads."""
+    wanted = {int(n) if n < 1000 else int(n) // 1000 for n in arrays[one.only].ravel()} if one.only in arrays else None
+    numbered = {name: name.removeprefix(one.array) for name in arrays if name.startswith(one.array)}
+    return {n for n, number in numbered.items() if number.isdigit() and (wanted is None or int(number) in wanted)}
 
 
 def modules_of(program: Any) -> dict[str, torch.nn.Module]:
@@ -266,14 +288,16 @@ def classify(case: Case, mapping: Resolved) -> Uses:
         "grad": ("gradients", mapping.gradients), "lr": ("rates", mapping.rates),
     }  # fmt: skip
     inputs = {name for use in mapping.translate.values() for name in use.inputs.values()}
-    inputs |= {one.array for use in mapping.translate.values() for one in use.given.values()}
+    for one in (one for use in mapping.translate.values() for one in use.given.values()):
+        inputs |= tables_of(one, case.arrays) if one.form == "table" else {one.array}
+        inputs -= {one.only}
     starts = tuple(use.draws for use in mapping.translate.values() if use.draws)
     networks = {rule.their_network for rule in mapping.keys.rules}
     for name in case.arrays:
         head, _, rest = name.partition("/")
         iteration, _, what = rest.partition("/")
         numbered = head in _BY_ITERATION and iteration in map(str, range(case.iterations))
-        reason = mapping.reason(name)
+        reason = None if name in inputs else mapping.reason(name)
         reading = sections[head][1].get(what) if head in sections and numbered else None
         if reason is not None:
             left[name] = reason
