@@ -1,4 +1,6 @@
-"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|cost`. Never part of a timed test.
+"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|instances|cost`.
+
+Never part of a timed test.
 
 Ratios are paired: the two sides take turns, so that a noisy machine hits both alike; the A/A ratio (a side against
 itself) says how much noise is left.
@@ -18,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 import bench_cost
 import bench_data
 import bench_estimate
+import bench_instances
 import hand_loops
 import torch
 from torch import Tensor
@@ -37,8 +40,9 @@ def twins() -> dict[str, Callable[..., hand_loops.Step]]:
     """Bundled graphs that have a twin by hand."""
     found = {}
     for graph in bundled_graphs():
-        names = frozenset(composer.check(graph, preset="demo").graph.networks)
-        if names in TWINS:
+        read = composer.check(graph, preset="demo").graph
+        names = frozenset(read.networks)
+        if names in TWINS and all(field.kind == "image" for stream in read.streams for field in stream.fields):
             found[graph] = TWINS[names]
     return found
 
@@ -159,6 +163,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Sequence[Mapping[str, object]
     "memory": memory,
     "data": data,
     "estimate": bench_estimate.estimate,
+    "instances": bench_instances.instances,
     "cost": bench_cost.cost,
 }
 
