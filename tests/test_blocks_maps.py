@@ -124,7 +124,7 @@ def test_features_are_those_of_the_published_network() -> None:
 
 
 def test_a_list_of_lists_has_sizes() -> None:
-    contract = parse_signature("x[b c h] -> y[b {c + item} {h - inner}]*{n}*{item + 1}")
+    contract = parse_signature("x[b c h] -> (y[b {c + group} {h - item}]*{group + 1})*{n}")
     found = match(contract, [TensorType("x", (Rows(), 4, 9))], {"n": 3}).output
     assert isinstance(found, Series)
     assert [[one.dims[1:] for one in part.items] for part in found.items] == [  # type: ignore[union-attr]
