@@ -153,7 +153,6 @@ def learn(
     table = {row: mean(scores) for row, scores in rows.items()}
     return {
         "name": name,
-        "family": experiment["family"],
         "seed": seed,
         "command": " ".join(command),
         "commit": checked_out,
