@@ -63,10 +63,10 @@ def _count(items: list[Any]) -> int:
 
 def _power(base: float, exponent: float) -> float:
     """`base` to the power `exponent`, within what can be a size or a weight."""
-    if abs(exponent) > 64 or abs(base) > 1e6 or (base < 0 and exponent != int(exponent)):
-        raise ValueError(f"{base} to the power {exponent}")
-    found: float = base**exponent
-    return found
+    without = (base == 0 and exponent < 0) or (base < 0 and exponent != int(exponent))
+    if without or abs(exponent) > 64 or abs(base) > 1e6 or abs(found := base**exponent) > 1e15:
+        raise ValueError(f"{base} to the power {exponent} is no number that can be used")
+    return float(found) if isinstance(found, float) else int(found)
 
 
 def probe(text: str, last: int | None = None) -> str:

@@ -140,6 +140,16 @@ def test_small_blocks() -> None:
     assert float(unit_gradient(slopes, one_sided=True)) == pytest.approx(16 / 2)
 
 
+def test_powers_of_numbers() -> None:
+    def width(text: str) -> Any:
+        return composer.check("pix2pix", settings={"params.width": text}).graph.params["width"]
+
+    assert width("=power(2, 3)") == 8
+    for text in ("power(2, 65)", "power(1000000, 9)", "power(0, -1)", "power(-1, 0.5)", "power(2)", 'power("a", 2)'):
+        with pytest.raises(composer.ComposeError, match="has no value"):
+            width(f"={text}")
+
+
 # -- graphs ------------------------------------------------------------------------------------------------------------
 
 

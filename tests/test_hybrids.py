@@ -43,7 +43,7 @@ def test_the_page_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     for name, text in re.findall(r"^```yaml (\S+)\n(.*?)^```", PAGE, re.S | re.M):
         Path(name).write_text(text, encoding="utf-8")
     commands = [line for text in re.findall(r"^```sh\n(.*?)^```", PAGE, re.S | re.M) for line in text.splitlines()]
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:
         assert main(shlex.split(command)[1:]) == 0, command
     said = capsys.readouterr().out

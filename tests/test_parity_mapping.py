@@ -15,6 +15,7 @@ from composer.expression import parse_expression
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
+from parity_parts.apart import evaluated  # noqa: E402
 from parity_parts.entries import Draw, Given, Reading  # noqa: E402
 from parity_parts.formula import value_of  # noqa: E402
 from parity_parts.mapping import MethodMapping, Resolved  # noqa: E402
@@ -106,6 +107,30 @@ def test_values_are_brought_into_the_recorded_form() -> None:
     assert np.allclose(read("mean_std(one.x)"), [[1, (2 / 3) ** 0.5], [4, (2 / 3) ** 0.5]])  # type: ignore[arg-type]
     assert read("-1 * 'weight/one/term'") == -0.25
     assert read("rate.default") == 0.5
+
+
+def test_blocks_are_called_on_arrays_by_themselves(tmp_path: Path) -> None:
+    text = BASE + 'apart: {made: {is: "IS", of: {x: "in/{width}"}}}\n'
+
+    def made(expression: str) -> np.ndarray:
+        found = resolved(tmp_path, text.replace("IS", expression)).apart["made"]
+        return evaluated(found, {"in/4": np.array([[3.0, -4.0]], np.float32)})
+
+    assert made("square_norm(x)") == 25.0
+    assert made("grad(mean_square(relu(x)), x)").tolist() == [[3.0, 0.0]]
+    assert made("unit_gradient(x, eps=0)") == 16.0
+    for expression, problem in (
+        ("l1(y, x)", "unknown name 'y'"),
+        ("normal(3)", "'normal' is no function and no loss"),
+        ("squire(x)", "unknown block 'squire'"),
+        ("x + x", "has no value by itself"),
+    ):
+        with pytest.raises(ComposeError, match=problem):
+            made(expression)
+    with pytest.raises(ComposeError, match="the trace has no in/4"):
+        evaluated(resolved(tmp_path, text.replace("IS", "square(x)")).apart["made"], {})
+    with pytest.raises(ComposeError, match="'is' and 'of' are needed"):
+        resolved(tmp_path, BASE + "apart: {made: {is: square(x)}}\n")
 
 
 def test_coins_are_turned_over_when_they_are_falsified() -> None:
