@@ -108,13 +108,15 @@ class ClassClusters(Collector):
         classes = torch.zeros(count, dtype=torch.int64, device=ids.device)
         classes.scatter_(0, number, class_of(ids, self.per).flatten())
         large = sizes > self.share * ids[0].numel()
+        if large.is_meta:  # sizes alone are asked for, and how many there are is no size
+            large = torch.ones(0, dtype=torch.int64, device="meta")
         self.found.append((classes[large], means.T[large]))
 
     def finish(self) -> None:
         classes = torch.cat([c for c, _ in self.found])
         rows = torch.cat([r for _, r in self.found]).to(self.value.dtype)
         self.value.zero_()
-        for number in range(self.classes):
+        for number in range(self.classes if len(rows) else 0):
             own = rows[classes == number]
             if len(own):
                 centres = _centres(own, min(self.k, len(own)))

@@ -52,9 +52,12 @@ def labels_like(x: Tensor, value: Natural) -> Tensor:
 
 @block("x[n c], label[b ...] -> x[b c ...]", below="n")
 def paint(table: Tensor, label: Tensor) -> Tensor:
-    """At every pixel the row of a table that its label says. Shapes: [n c] and [b ...] whole numbers 0 to n - 1
-    -> [b c ...]; ranges kept."""
-    return table[label].movedim(-1, 1)
+    """At every pixel the row of a table that its label says; zeros where the table has no such row.
+
+    Shapes: [n c] and [b ...] whole numbers 0 to n - 1 -> [b c ...]; ranges kept.
+    """
+    inside = label.clamp(0, table.shape[0] - 1)
+    return (table[inside] * (label == inside).unsqueeze(-1).to(table.dtype)).movedim(-1, 1)
 
 
 @block("ids[b ...] -> label[b ...]")
@@ -111,12 +114,12 @@ def paint_segments(table: Tensor, index: Tensor, ids: Tensor, per: Positive = 10
     """At every pixel one of the rows that a table has for its class: which one, its instance says.
 
     The instances of a batch are counted in the order of their ids; instance i takes row index[i] (index[i - m] from m
-    on) of its class, see `class_of`. Shapes: [n k c], [m] whole numbers 0 to k - 1, [b ...] ids of classes 0 to n - 1
-    -> [b c ...]; ranges kept.
+    on) of its class, see `class_of`; zeros where the table has no such class.
+    Shapes: [n k c], [m] whole numbers 0 to k - 1, [b ...] ids of classes 0 to n - 1 -> [b c ...]; ranges kept.
     Source: High-Resolution Image Synthesis with Conditional GANs (arXiv:1711.11585), section 3.4.
     """
     row = index[ranks(ids) % index.shape[0]]
-    return table[class_of(ids, per), row].movedim(-1, 1)
+    return paint(table.flatten(0, 1), class_of(ids, per) * table.shape[1] + row)
 
 
 def ranks(ids: Tensor) -> Tensor:

@@ -136,6 +136,7 @@ def _measured(program: Program, batches: list[Batch], live: LiveBytes, target: s
     saved = sum(value.numel() * value.element_size() for value in tensors.values())
     moments["checkpoint"] = live.peak
     del tensors
+    program.passing.done = set(program.passes)  # those at the end count as run; the steps took that back
     for name in program.translations:
         live.forget_peak()
         program.translate({field: batches[0][field] for field in program.translator.needs(name)}, name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from composer.errors import closest, nearest
-from composer.kinds import Kind, Text, join, listed, said, wrong
+from composer.kinds import COMPUTED, Kind, Text, is_computed, join, listed, said, wrong
 from composer.tree import Leaf, Mapping, Node, Problems, Sequence, shortened
 
 
@@ -20,12 +20,15 @@ class ListOf(Kind):
     item: Kind
     what: str = "a list"
     at_least: int = 1
+    computed: bool = False  # `=param` may stand for all of it
 
     @property
     def expects(self) -> str:
         return self.what
 
     def check(self, node: Node, path: str, problems: Problems) -> None:
+        if self.computed and isinstance(node, Leaf) and is_computed(node.value):
+            return
         if not isinstance(node, Sequence) or len(node) < self.at_least:
             wrong(path, self, node, problems)
             return
@@ -34,7 +37,8 @@ class ListOf(Kind):
 
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "array", "items": self.item.schema()}
-        return schema | ({"minItems": self.at_least} if self.at_least else {})
+        schema |= {"minItems": self.at_least} if self.at_least else {}
+        return {"anyOf": [schema, COMPUTED]} if self.computed else schema
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def setting_kind(setting: Setting) -> Kind:
     elif setting.type == "str":
         kind = Text(may_be_empty=True)
     elif setting.type == "list":
-        kind = ListOf(Anything(), at_least=0)
+        kind = ListOf(Anything(), at_least=0, computed=True)
     else:
         return Anything()
     return OrNull(kind) if setting.optional else kind

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+import composer
 from composer.blocks.collect import ClassClusters
 from composer.blocks.discriminators import PatchPyramid
 from composer.blocks.features import Vgg19
-from composer.blocks.labels import segment_mean
+from composer.blocks.labels import paint, paint_segments, segment_mean
 from composer.blocks.tensors import edges, one_hot
+from composer.estimate import estimate
 from composer.matching import match
 from composer.signature import Rows, Series, parse_signature
 from composer.signature import Tensor as TensorType
@@ -140,3 +142,17 @@ def test_weights_of_fewer_scales_fit_more() -> None:
     half = torch.nn.functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
     for one, other in zip(few(half), many(x)[1:], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_memory_is_known_with_instances_and_clusters() -> None:
+    program = composer.compile("pix2pixhd", device="meta", preset="demo", variants=["features"])
+    expected = estimate(program, torch.device("cpu"))
+    assert {"iteration", "translate sampled", "translate chosen", "translate encoded"} <= set(expected.moments)
+
+
+def test_a_class_without_rows_is_painted_with_zeros() -> None:
+    table = torch.arange(1.0, 13.0).view(2, 3, 2)
+    ids = torch.tensor([[[0, 1000, 1001, 7, 7000]]])  # in order: 0, 7, 1000, 1001, 7000
+    found = paint_segments(table, torch.tensor([2, 0, 1, 0, 0]), ids)
+    assert found[0, 0, 0].tolist() == [5.0, 9.0, 7.0, 0.0, 0.0]
+    assert paint(table[0], ids % 4)[0, 0, 0].tolist() == [1.0, 1.0, 3.0, 0.0, 1.0]
