@@ -10,7 +10,6 @@ import pytest
 import composer
 from composer.clock import NUMBERS, Clock
 from composer.drawing.counts import parameter_counts
-from composer.signature import Series
 
 # Graph with variants: parameters of its networks (those of an index are alike), sizes of values.
 FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
@@ -62,6 +61,26 @@ FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
         {"mean": (256,), "fake": (3, 256, 256)},
     ),
     ("fastcut",): ({"G": 11_378_179, "F": 0, "D": 2_764_737}, {"image[translated]": (3, 256, 256)}),
+    ("pix2pixhd",): (
+        {"G": 182_546_755, "D": 5_603_202, "V": 12_944_960},
+        {
+            "sem": (36, 512, 1024),
+            "fake": (3, 512, 1024),
+            "score_real": [
+                [(64, 257, 513), (128, 129, 257), (256, 65, 129), (512, 66, 130), (1, 67, 131)],
+                [(64, 129, 257), (128, 65, 129), (256, 33, 65), (512, 34, 66), (1, 35, 67)],
+            ],
+            "V(fake)": [(64, 512, 1024), (128, 256, 512), (256, 128, 256), (512, 64, 128), (512, 32, 64)],
+        },
+    ),
+    ("pix2pixhd", "features"): (
+        {"G": 182_556_163, "D": 5_603_202, "V": 12_944_960, "E": 788_803},
+        {"feat": (3, 512, 1024), "chosen": (3, 512, 1024)},
+    ),
+    ("pix2pixhd", "local"): (
+        {"G": 182_857_059, "D": 8_404_803, "V": 12_944_960},
+        {"fake": (3, 1024, 2048)},
+    ),
 }
 HEADS = 560_384  # of all heads of the contrastive method together
 
@@ -93,6 +112,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "fastcut": {
         "lr": 2e-4, "constant_epochs": 150, "decay_epochs": 50, "nce_weight": 10, "sides": ["translated"],
     },
+    "pix2pixhd": {
+        "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "constant_epochs": 100, "decay_epochs": 100, "batch": 1, "pool": 0,
+        "classes": 35, "feature_weight": 10, "vgg_weight": 10, "gan_weight": 1, "scales": 2, "clusters": 10,
+        "features": 3, "size": 512, "image_width": 1024, "norm": "instance", "gan": "least_squares", "fix_epochs": 0,
+    },
 }  # fmt: skip
 
 # Graph: its group, length of an epoch, and the factor of the rate at iterations.
@@ -102,6 +126,7 @@ SCHEDULES: list[tuple[str, str, int, dict[int, float]]] = [
     ("stargan", "D", 10, {0: 1, 100_999: 1, 101_000: 1 - 1e-5, 199_999: 1 - 99e-5}),
     ("stargan_v2", "F", 10, {0: 1, 99_999: 1}),
     ("spade", "G", 10, {0: 1, 499: 1}),
+    ("pix2pixhd", "default", 10, {0: 1, 1009: 1, 1010: 0.99, 1999: 0.01}),
     ("munit", "default", 1000, {0: 1, 99_998: 1, 99_999: 0.5, 199_998: 0.5, 199_999: 0.25, 999_999: 0.5**10}),
 ]
 
@@ -112,6 +137,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "stargan_v2": {"size": 64, "base": 1024, "widest": 64, "hidden": 64},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
     "spade": {"size": 64, "classes": 20, "width": 8, "hidden": 32, "judge_width": 16, "judge_norm": "spectral_batch"},
+    "pix2pixhd": {"size": 64, "width": 16, "judge_width": 16, "down": 2, "norm": "batch", "vgg_weight": 0},
 }
 STARTS: list[tuple[str, str, str, float]] = [
     ("stargan_v2", "G", "decode.3.convs.0.weight", math.sqrt(2 / (32 * 9))),
@@ -123,6 +149,11 @@ STARTS: list[tuple[str, str, str, float]] = [
     ("cut", "G", "layers.8.weight", 0.02 * math.sqrt(2 / (32 * 9 + 64 * 9))),
     ("cut", "D", "layers.3.weight", 0.02 * math.sqrt(2 / (16 * 16 + 32 * 16))),
     ("cut", "F[4]", "layers.1.linear.weight", 0.02 * math.sqrt(2 / 512)),
+    ("pix2pixhd", "G", "coarse.4.block.1.conv.weight", 0.02),
+    ("pix2pixhd", "G", "coarse.12.conv.weight", 0.02),
+    ("pix2pixhd", "D", "scales.0.2.conv.weight", 0.02),
+    ("pix2pixhd", "D", "scales.1.2.norm.weight", 0.02),
+    ("pix2pixhd", "G", "coarse.4.block.0.conv.bias", 1 / math.sqrt(3 * 64 * 9)),  # uniform in +-1 / sqrt(fan in)
     ("munit", "C[a]", "layers.2.conv.weight", math.sqrt(2 / (32 * 16))),
     ("munit", "S[b]", "layers.4.conv.weight", math.sqrt(2 / (64 * 16))),
     ("munit", "G[a]", "layers.mixed.linear.weight", math.sqrt(2 / 64)),
@@ -177,8 +208,8 @@ def test_outputs_have_the_published_sizes(name: tuple[str, ...]) -> None:
 
 
 def sizes(found: Any) -> Any:
-    """Sizes without the rows; of a list a list."""
-    return [sizes(item) for item in found.items] if isinstance(found, Series) else found.dims[1:]
+    """Sizes of a value without its rows; of a list those of its items."""
+    return [sizes(item) for item in found.items] if hasattr(found, "items") else found.dims[1:]
 
 
 @pytest.mark.parametrize("name", DEFAULTS)

@@ -1,4 +1,4 @@
-"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate`. Never part of a timed test.
+"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|instances`. No timed test has them.
 
 Ratios are paired: the two sides take turns, so that a noisy machine hits both alike; the A/A ratio (a side against
 itself) says how much noise is left.
@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 import bench_data
 import bench_estimate
+import bench_instances
 import hand_loops
 import torch
 from torch import Tensor
@@ -36,8 +37,9 @@ def twins() -> dict[str, Callable[..., hand_loops.Step]]:
     """Bundled graphs that have a twin by hand."""
     found = {}
     for graph in bundled_graphs():
-        names = frozenset(composer.check(graph, preset="demo").graph.networks)
-        if names in TWINS:
+        read = composer.check(graph, preset="demo").graph
+        names = frozenset(read.networks)
+        if names in TWINS and all(field.kind == "image" for stream in read.streams for field in stream.fields):
             found[graph] = TWINS[names]
     return found
 
@@ -154,7 +156,7 @@ def data(arguments: argparse.Namespace) -> list[dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["overhead", "start", "memory", "data", "estimate"])
+    parser.add_argument("what", choices=["overhead", "start", "memory", "data", "estimate", "instances"])
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cpu")
@@ -165,8 +167,8 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     measures = {"overhead": overhead, "start": start, "memory": memory, "data": data}
-    rows = {**measures, "estimate": bench_estimate.estimate}[arguments.what](arguments)
-    rows = {"overhead": overhead, "start": start, "memory": memory, "data": data}[arguments.what](arguments)
+    more = {"estimate": bench_estimate.estimate, "instances": bench_instances.instances}
+    rows = {**measures, **more}[arguments.what](arguments)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)
