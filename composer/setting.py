@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from composer.block import Block, Setting
 from composer.errors import Place, Problem, nearest
-from composer.kinds import Anything, Choice, Flag, Kind, Number, Rule, Text, is_computed
+from composer.kinds import COMPUTED, Anything, Choice, Flag, Kind, Number, Rule, Text, is_computed
 from composer.limits import LARGEST_SETTING
 from composer.records import ListOf, OrNull
-from composer.tree import Problems, as_node
+from composer.tree import Leaf, Node, Problems, as_node
+
+
+@dataclass(frozen=True)
+class Items(Kind):
+    """A list, or an expression that gives one."""
+
+    expects = "a list"
+
+    def check(self, node: Node, path: str, problems: Problems) -> None:
+        if not (isinstance(node, Leaf) and is_computed(node.value)):
+            _LIST.check(node, path, problems)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [_LIST.schema(), COMPUTED]}
+
+
+_LIST = ListOf(Anything(), at_least=0)
 
 
 def setting_kind(setting: Setting) -> Kind:
@@ -26,7 +44,7 @@ def setting_kind(setting: Setting) -> Kind:
     elif setting.type == "str":
         kind = Text(may_be_empty=True)
     elif setting.type == "list":
-        kind = ListOf(Anything(), at_least=0)
+        kind = Items()
     else:
         return Anything()
     return OrNull(kind) if setting.optional else kind

@@ -1,4 +1,4 @@
-"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|instances`. No timed test has them.
+"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|instances`. Never in a timed test.
 
 Ratios are paired: the two sides take turns, so that a noisy machine hits both alike; the A/A ratio (a side against
 itself) says how much noise is left.
