@@ -16,8 +16,9 @@ from PIL import Image
 from composer.data import Field, Stream, bind, open_data
 from composer.data.demo import demo_dataset
 from composer.data.maps import read_ids
-from composer.data.prepare import nearest_ids
+from composer.data.prepare import class_numbers, nearest_ids
 from composer.data.reading import Unreadable
+from composer.data.recipe import make_recipe
 from composer.errors import ComposeError, Place
 
 PLACE = Place("g.yaml", 7, 3)
@@ -81,6 +82,13 @@ def test_ignored_ids_become_the_class_after_the_last() -> None:
     source.row = lambda index: row  # type: ignore[method-assign]
     label = data.loader(1, train=False).batch(0)["label"]
     assert label[0].unique().tolist() == [0, 3, 4] and (label[0, 4:] == 4).all()
+
+
+def test_an_empty_list_ignores_nothing() -> None:
+    data = bind(scene(4, ignore=[]), {"scene": Scenes(4, 8, 8)})
+    assert int(data.loader(1, train=False).batch(0)["label"].max()) < 4
+    with pytest.raises(ComposeError, match="has the id 4"):
+        class_numbers(np.array([[0, 4]]), make_recipe(scene(4, ignore=[])[0]).maps[0])
 
 
 @pytest.mark.parametrize("wrong", [4, -1, 255])

@@ -10,7 +10,6 @@ import pytest
 import composer
 from composer.clock import NUMBERS, Clock
 from composer.drawing.counts import parameter_counts
-from composer.signature import Series
 
 # Graph with variants: parameters of its networks (those of an index are alike), sizes of values.
 FACTS: dict[tuple[str, ...], tuple[dict[str, int], dict[str, Any]]] = {
@@ -238,8 +237,8 @@ def test_outputs_have_the_published_sizes(name: tuple[str, ...]) -> None:
 
 
 def sizes(found: Any) -> Any:
-    """Sizes without the rows; of a list a list."""
-    return [sizes(item) for item in found.items] if isinstance(found, Series) else found.dims[1:]
+    """Sizes of a value without its rows; of a list those of its items."""
+    return [sizes(item) for item in found.items] if hasattr(found, "items") else found.dims[1:]
 
 
 @pytest.mark.parametrize("name", DEFAULTS)

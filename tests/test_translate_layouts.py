@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from tiny_run import settings, start
 
+from composer.cli import main
 from composer.errors import ComposeError
 from composer.run_folder import RunFolder
 from composer.samples import LAYOUT
@@ -118,3 +119,10 @@ def test_what_does_not_fit_is_said(work: Path, tmp_path: Path, folder: str, give
         translate_files(work / "plain", [data / folder], tmp_path, wanted=wanted)
     words = " ".join(str(caught.value).split())
     assert said in words.replace(f"{data}/", "").replace("test_label/", "").replace("train_inst/", ""), words
+
+
+def test_photographs_of_maps_are_measured(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", str(work / "plain"), "--out", str(tmp_path / "eval.json")]) == 0
+    out = capsys.readouterr().out
+    assert "psnr" in out and "ssim" in out
+    assert main(["eval", str(work / "styled"), "--as", "label2photo", "--out", str(tmp_path / "styled.json")]) == 0

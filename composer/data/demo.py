@@ -102,8 +102,8 @@ class DemoSource:
         return found | {truth.name: ATTRIBUTES[: truth.count] for truth in vectors}
 
     def styles_of(self, name: str) -> tuple[str, ...]:
-        """The styles of a picture by name, one after the other; none where the label chooses as many as it has."""
-        own = next(column.styles for column in self.columns if column.name == name)
+        """The styles of a picture by name; none of a map, nor where a label chooses one of as many as it has."""
+        own = next((column.styles for column in self.columns if column.name == name), ())
         return own or tuple(self._own_styles()[: self.label_styles])
 
     def labels_of(self, name: str) -> npt.NDArray[np.int64]:

@@ -158,10 +158,8 @@ def _pictures(dataset: Dataset, stream: str, field: str) -> list[Any]:
     """What tells pictures from others, whatever a graph calls its inputs: methods meet on the same pictures."""
     source: Any = dataset.sources[stream]
     if isinstance(source, DemoSource):
-        styles = next(column.styles for column in source.columns if column.name == field)
-        own = (
-            styles[0] if len(styles) == 1 else [*styles, source.label_styles] if styles or source.label_styles else None
-        )
+        styles = source.styles_of(field)
+        own = styles[0] if len(styles) == 1 else [*styles] or None
         return ["demo", source.split, source.seed, len(source), own]
     column = source.columns.get(field) if isinstance(source, FileSource) else None
     if column is None:
@@ -228,10 +226,12 @@ def _target(program: Any, name: str, needed: Sequence[str], streams: Sequence[St
 
 
 def _first_picture(needed: Sequence[str], streams: Sequence[Stream]) -> str:
-    pictures = [one.name for one in fields_of(streams, "image") if one.name in needed]
-    if not pictures:
-        raise ComposeError("the translation starts from no picture", remedy="choose another one with --as")
-    return next(name for name in needed if name in pictures)
+    """The picture that a translation starts from, or the map where there is none."""
+    for kinds in (("image",), ("label_map", "ids")):
+        sheets = [one.name for one in fields_of(streams, *kinds) if one.name in needed]
+        if sheets:
+            return next(name for name in needed if name in sheets)
+    raise ComposeError("the translation starts from no picture or map", remedy="choose another one with --as")
 
 
 def _stream_of(field: str, streams: Sequence[Stream]) -> str:
