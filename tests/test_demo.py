@@ -230,7 +230,7 @@ def test_no_map_of_colours_passes() -> None:
     cells = cells[:, 0] * 256 + cells[:, 1] * 16 + cells[:, 2]
     order = np.argsort(cells, axis=None)
     groups = np.split(order, np.flatnonzero(np.diff(cells.ravel()[order])) + 1)
-    tabled = np.empty_like(test.night).transpose(1, 0, 2, 3)
+    tabled = np.empty(test.night.transpose(1, 0, 2, 3).shape, test.night.dtype)  # written in place, so in this order
     for channel, wanted in enumerate(test.night.transpose(1, 0, 2, 3)):
         for group in groups:
             tabled[channel].reshape(-1)[group] = np.median(wanted.reshape(-1)[group])
