@@ -120,7 +120,8 @@ def test_the_page_has_the_counts_of_every_graph_and_none_is_above_the_authors(gr
         assert f"\n{text}\n" in page, "python tools/bench.py cost --only counts --write docs/cost.md"
     for network, authors in theirs(entry).items() if "theirs" in entry else ():
         passed = authors.weights + authors.inputs
-        assert authors.calls == pytest.approx(authors.no_graph + authors.unused + passed), network
+        # A call that two backward passes go through counts twice among those passed.
+        assert authors.calls <= authors.no_graph + authors.unused + passed + ROUNDING, network
         _, ours = counted[network]
         for got, most in (
             (ours.calls, authors.calls),

@@ -15,6 +15,7 @@ import argparse
 import collections
 import concurrent.futures
 import dataclasses
+import itertools
 import json
 import os
 import random
@@ -50,9 +51,10 @@ SMALL = {
     "judge_width": 2,
     "depth": 4,
     "blocks": 1,
-    "residual": 1,
+    "residual": 3,
 }  # params that graphs may have
 SIZES = (16, 32, 64)
+BATCHES = (1, 2)
 PICTURES = 5
 PATIENCE = 120.0  # seconds until a process counts as hanging
 GONE = 10.0  # seconds that workers have to notice that their parent is dead
@@ -80,8 +82,8 @@ def settings_for(graph: str) -> list[str]:
     """Options that make a bundled graph tiny. Raises ComposeError when none of the sizes fits it."""
     params = composer.check(graph, preset="demo").graph.params
     small = {name: value for name, value in SMALL.items() if name in params}
-    for size in SIZES:
-        settings = {**{f"params.{n}": v for n, v in small.items()}, "params.size": size, "training.batch": 1}
+    for size, batch in itertools.product(SIZES, BATCHES):
+        settings = {**{f"params.{n}": v for n, v in small.items()}, "params.size": size, "training.batch": batch}
         if "load" in params:
             settings["params.load"] = size + 2
         try:
