@@ -76,8 +76,8 @@ def section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         true = first["truth"]["product"]
         seconds = round(first["seconds"] / 10) * 10
         lines += [
-            f"`{first['command']}`: {first['iterations']} iterations in about {seconds} s of a busy machine with two "
-            f"cores. The true pictures would reach {true:.2f}.",
+            f"`{first['command']}`: {first['iterations']} iterations in about {seconds} s on one thread of a busy "
+            f"machine. The true pictures would reach {true:.2f}.",
             "",
         ]
     if (TRANSLATIONS / f"{name}.png").exists():
