@@ -159,7 +159,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "bicyclegan": {"size": 64, "width": 16, "judge_width": 16, "encoder_width": 16, "depth": 6, "encoder_blocks": 2},
     "spectral_regularization": {"size": 32, "width": 16, "doublings": 3, "halvings": 3},
     "munit": {"size": 64, "width": 16, "mlp": 64, "judge_width": 16, "judge_norm": "spectral", "scales": 1},
-    "spade": {"size": 64, "classes": 20, "width": 8, "hidden": 32, "judge_width": 16, "judge_norm": "spectral_batch"},
+    "spade": {
+        "size": 64,
+        "classes": 20,
+        "width": 8,
+        "hidden": 32,
+        "judge_width": 16,
+        "judge_norm": "spectral_batch",
+        "vgg_weight": 0,
+    },
     "pix2pixhd": {"size": 64, "width": 16, "judge_width": 16, "down": 2, "norm": "batch", "vgg_weight": 0},
 }
 STARTS: list[tuple[str, str, str, float]] = [
