@@ -77,7 +77,7 @@ def _scaled(profile: Tensor, scale: str) -> Tensor:
     "target[b ...], target[b ...] -> loss[]",
     role="loss",
     laws=(
-        "least at equal if measure == 'bce'",
+        "nonnegative if measure == 'bce'",
         "zero at equal if measure != 'bce'",
         "symmetric if measure != 'bce'",
         "homogeneous 1 if measure == 'l1'",

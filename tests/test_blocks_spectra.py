@@ -208,3 +208,13 @@ def test_only_the_term_of_the_paper_has_a_gradient_of_its_own() -> None:
     plain, released, paper = moves
     assert torch.allclose(released, factor * plain, rtol=1e-9, atol=1e-15) and factor > 1.1
     assert float(functional.cosine_similarity(paper, plain, dim=0)) < 0.99
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**16), st.floats(-0.3, 0.3))
+def test_the_loss_is_least_at_the_wanted_profile(seed: int, off: float) -> None:
+    """For a wanted profile; the other way round a sure target costs less than an unsure one."""
+    wanted = torch.rand(2, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 0.4 + 0.3
+    least = profile_distance(wanted, wanted)
+    assert least <= profile_distance(wanted + off, wanted) + 1e-12
+    assert least > 0
