@@ -23,8 +23,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from composer.data.demo_paint import STYLES, paint, palette, seen
+from composer.data.demo_paint import STYLES, paint, seen
 from composer.data.demo_scenes import Scene, make_scene
+from composer.data.demo_score import read_tones
 
 Floats = npt.NDArray[np.float32]
 BANDS = 3
@@ -114,10 +115,7 @@ def _distances(
 
 def objects(images: Floats, style: str) -> npt.NDArray[np.bool_]:
     """Which pixels `[n, h, w]` of pictures are read as an object, by the palette of a style."""
-    colours, names = palette(style)
-    pixels = (images.transpose(0, 2, 3, 1) + 1) / 2
-    distances = (colours**2).sum(axis=1) - 2 * (pixels @ colours.T)
-    return np.asarray(names[distances.argmin(axis=-1)] != 0)
+    return np.asarray(read_tones(images, style) != 0)
 
 
 @dataclass(frozen=True)

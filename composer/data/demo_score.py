@@ -161,9 +161,9 @@ def best_colour_map(test: DemoTest, steps: int = 12) -> Floats:
     return np.ascontiguousarray(pictures, np.float32)
 
 
-def read_tones(images: Floats) -> npt.NDArray[np.int64]:
-    """What each pixel of night pictures `[n, 3, h, w]` in [-1, 1] is read as: `[n, h, w]`, named as in `palette`."""
-    colours, names = palette("night")
+def read_tones(images: Floats, style: str = "night") -> npt.NDArray[np.int64]:
+    """What each pixel of pictures `[n, 3, h, w]` in [-1, 1] is read as: `[n, h, w]`, named as in `palette(style)`."""
+    colours, names = palette(style)
     pixels = (images.transpose(0, 2, 3, 1) + 1) / 2
     # |p - c|^2 without |p|^2, which is the same for all colours.
     distances = (colours**2).sum(axis=1) - 2 * (pixels @ colours.T)
