@@ -61,8 +61,13 @@ class InstanceNorm(nn.InstanceNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         y = super().forward(x)
         if y.requires_grad and y.shape[0] == 1:
-            y.register_hook(lambda gradient: gradient.contiguous())  # type: ignore[no-untyped-call]
+            y.register_hook(_in_usual_order)  # type: ignore[no-untyped-call]
         return y
+
+
+def _in_usual_order(gradient: Tensor | None) -> Tensor | None:
+    """Under a penalty on a derivative none may arrive: that of a layer which is linear in `y` does not depend on it."""
+    return None if gradient is None else gradient.contiguous()
 
 
 _NORMS: dict[str, Callable[[int], nn.Module]] = {

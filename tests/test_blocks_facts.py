@@ -91,6 +91,18 @@ def test_instance_norm_does_not_care_how_its_gradient_is_stored(kind: FeatureNor
     assert torch.allclose(one, two)
 
 
+def test_instance_norm_of_one_row_is_differentiated_twice() -> None:
+    """What follows is linear in it, so that the derivative's gradient says nothing of its output."""
+    judge = nn.Sequential(nn.Conv2d(3, 3, 3), normalization("instance", 3), nn.Conv2d(3, 1, 3)).double()
+    found = []
+    for rows in (1, 2):  # the same row twice has half of its gradient from each
+        x = noise(1, 3, 6, 6).expand(rows, -1, -1, -1).requires_grad_()
+        (slope,) = torch.autograd.grad(judge(x).sum(), x, create_graph=True)
+        found.append(torch.autograd.grad(slope.square().sum() / rows, judge[0].weight)[0])
+    assert float(found[0].abs().max()) > 1e-3
+    assert torch.allclose(*found)
+
+
 def test_normalize_is_instance_normalization() -> None:
     x = noise(2, 3, 5, 7)
     assert torch.allclose(normalize(x), nn.functional.instance_norm(x, eps=1e-5))
