@@ -41,3 +41,13 @@ def batches_for(program: Program, iterations: int, seed: object = 0) -> list[lis
         [batch_for(program, (seed, number, i)) for i in range(program.batches(number))]
         for number in range(start, start + iterations)
     ]
+
+
+def pass_batches(program: Program, name: str, count: int = 2) -> list[dict[str, Tensor]]:
+    """What a pass over the data reads: `count` batches."""
+    return [batch_for(program, ("pass", name, number)) for number in range(count)]
+
+
+def batches_of_passes(program: Program) -> dict[str, list[dict[str, Tensor]]]:
+    """What every pass of a program reads, by its name."""
+    return {name: pass_batches(program, name) for name in program.passes}

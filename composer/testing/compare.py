@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from composer.program import Program
+from composer.testing.batches import pass_batches
 
 Batch = Mapping[str, Tensor]
 Trace = dict[str, Tensor]
@@ -46,17 +47,29 @@ def differences(one: Mapping[str, Tensor], other: Mapping[str, Tensor], within: 
     return found
 
 
-def train(program: Program, batches: Sequence[Sequence[Batch]]) -> Trace:
-    """Train a program; gives every term, weight and total of every iteration, and the state at the end."""
+def train(program: Program, batches: Sequence[Sequence[Batch]], ended: bool = True) -> Trace:
+    """Train a program; gives every term, weight and total of every iteration, and the state at the end.
+
+    Passes over the data are made when they are due, on the batches of `pass_batches`; those at the end when this is
+    where training has `ended`.
+    """
     found: Trace = {}
     for batch in batches:
+        _run_passes(program)
         number = program.iteration
         result = program.step(batch)
         for name, term in result.terms.items():
             found[f"terms/{number}/{name}"] = term.loss
             found[f"weights/{number}/{name}"] = torch.as_tensor(term.weight, dtype=torch.float64).cpu()
         found |= {f"totals/{number}/{name}": total for name, total in result.totals.items()}
+    if ended:
+        _run_passes(program, ended)
     return found | program.state()[0]
+
+
+def _run_passes(program: Program, ended: bool = False) -> None:
+    for one in program.due_passes(ended):
+        program.run_pass(one.name, pass_batches(program, one.name))
 
 
 def sensitivity(make: Callable[[], Program], batches: Sequence[Sequence[Batch]]) -> dict[str, float]:

@@ -84,7 +84,9 @@ def interpret(
                 interpreter.sweep(one, waiting.pop(one.name))
         done.append(interpreter.iterate([entry] if isinstance(entry, Mapping) else list(entry)))
     for name, read in waiting.items():
-        interpreter.sweep(interpreter.graph.passes[name], read)
+        one = interpreter.graph.passes[name]
+        if one.at == "end" or one.first_iteration <= interpreter.iteration:
+            interpreter.sweep(one, read)
     terms, totals = tuple(d[0] for d in done), tuple(d[1] for d in done)
     return Outcome(terms, totals, interpreter.state() | interpreter.stepper.state(), dict(interpreter.calls))
 
@@ -178,7 +180,7 @@ class Interpreter(Machine):
                 found[place] = found[place] + gradient if place in found else gradient
 
     def sweep(self, one: Pass, batches: Sequence[Batch]) -> None:
-        """Run a pass: everything anew on each batch, without gradients, each network in its mode (or the pass's).
+        """Run a pass: everything anew on each batch, each network in its mode (or the pass's); no weight is trained.
 
         A pass at the end changes no network.
         """
@@ -196,9 +198,8 @@ class Interpreter(Machine):
         for number, batch in enumerate(batches):
             self.draws.begin(("pass", one.name, number), None)
             self.results, self.made, self.run, self.batch = {}, [], 0, batch
-            with torch.no_grad():
-                for node in one.roots:
-                    self.evaluate(node)
+            for node in one.roots:
+                self.evaluate(node)
         self.sweeping = False
         for collector in collectors:
             collector.finish()

@@ -57,7 +57,8 @@ class Machine:
                 value = self.batch[node.target].to(self.device)
                 return value.to(self.dtype) if value.is_floating_point() else value
             case "collect":
-                return self.collected[node.name](*args)
+                with torch.no_grad():
+                    return self.collected[node.name](*(constant(a) for a in args))
             case "collected":
                 return self.collected[node.target].value
             case "stop":

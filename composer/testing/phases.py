@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from composer.testing.values import called, derivative, features, like
-from composer.testing.world import Formed, Net, Value, World, named
-
-GOALS = ("real", "fake", "fool")
-MODES = ("least_squares", "bce", "hinge", "wasserstein")
+from composer.testing.terms import fallback, loss_of
+from composer.testing.values import called
+from composer.testing.world import Formed, Net, Value, World, here
 
 
 def add_phases(world: World) -> dict[str, Any]:
@@ -73,7 +70,7 @@ def _game(world: World) -> list[dict[str, Any]]:
 def _defined(world: World, context: str, formed: Formed, op: str) -> str:
     """Give an expression a line of its own; gives its name as it is written on a line with the same indices."""
     value = world.define(world.new_name("z" if op == "draw" else "v"), context, formed, op)
-    return named(value.name, tuple(context.split(",")) if context else ())
+    return here(value.name, context)
 
 
 def _phase(world: World, updated: list[Net], context: str) -> dict[str, Any]:
@@ -81,7 +78,7 @@ def _phase(world: World, updated: list[Net], context: str) -> dict[str, Any]:
     for number in range(world.number(1, 3)):
         # A phase over an index has it bound; any other index in a term is summed.
         inner = context if context and world.maybe() else world.context()
-        loss = _loss(world, updated, inner) or _fallback(world, updated, inner)
+        loss = loss_of(world, updated, inner) or fallback(world, updated, inner)
         text = f"{_weight(world, inner)}{loss.text}"
         reached = [n for n in updated if n.pattern in loss.networks]
         if len(updated) > 1 and reached and world.maybe(2):
@@ -124,105 +121,6 @@ def _weight(world: World, context: str) -> str:
     if stopped is not None:
         return f"stop(mean_square({stopped.text})) * "
     return world.choose(["", "0.5 * ", "weight * ", "linear(1, 0, over=4) * ", "-0.1 * ", "warmup(3) * ", "0 * "])
-
-
-def _fallback(world: World, updated: list[Net], context: str) -> Formed:
-    """A term that always exists: a call of an updated network."""
-    net = world.choose(updated)
-    found = [[v for v in world.values if v.kind.is_real and v.kind.sizes == sizes] for sizes in net.takes]
-    rows = sorted(set.intersection(*({v.kind.rows for v in fits} for fits in found)))
-    args = [[v for v in fits if v.kind.rows == rows[-1]] for fits in found]
-    made = called(world, context, net, [world.refer(world.choose(fits), context) for fits in args])
-    return made.over(f'adversarial({made.text}, "real", mode="bce")')
-
-
-def _loss(world: World, updated: list[Net], context: str) -> Formed | None:
-    """A loss, mostly one that reaches a network of `updated`."""
-    patterns = {n.pattern for n in updated}
-
-    def wanted(value: Value) -> bool:
-        return bool(value.networks & patterns)
-
-    return world.choose(LOSSES)(world, updated, context, wanted)
-
-
-def _judged(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    goal, mode = world.choose(GOALS), world.choose(MODES)
-    one = world.some(context, lambda v: wanted(v) and (v.kind.is_real or v.kind.is_list))
-    return None if one is None else one.over(f'adversarial({one.text}, "{goal}", mode="{mode}")')
-
-
-def _call(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    made = _fallback(world, updated, context)
-    return made
-
-
-def _inner(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    """Some network called on a value that leads to an updated one."""
-    sizes = [n.takes for n in world.networks]
-    one = world.some(context, lambda v: wanted(v) and v.kind.is_real and (v.kind.sizes,) in sizes)
-    if one is None:
-        return None
-    net = world.choose([n for n in world.networks if n.takes == (one.kind.sizes,)])
-    made = called(world, context, net, [one])
-    return made.over(f'adversarial({made.text}, "fool")')
-
-
-def _distance(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    one = world.some(context, lambda v: wanted(v) and v.kind.is_real)
-    other = like(world, context, one) if one else None
-    if one is None or other is None:
-        return None
-    return one.over(f"{world.choose(['l1', 'l2', 'charbonnier', 'huber'])}({one.text}, {other.text})", None, other)
-
-
-def _size(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    one = world.some(context, lambda v: wanted(v) and v.kind.is_real)
-    return None if one is None else one.over(f"mean_square({one.text})")
-
-
-def _spread(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    one = world.some(context, lambda v: wanted(v) and v.kind.is_code)
-    other = like(world, context, one) if one else None
-    return (
-        None if one is None or other is None else one.over(f"kl_standard_normal({one.text}, {other.text})", None, other)
-    )
-
-
-def _sum(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    one, other = _size(world, updated, context, wanted), _size(world, updated, context, lambda v: True)
-    return None if one is None or other is None else one.over(f"({one.text} + 0.5 * {other.text})", None, other)
-
-
-def _matched(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    one = world.some(context, lambda v: wanted(v) and v.kind.is_list)
-    other = world.some(context, lambda v: one is not None and v.kind == one.kind)
-    if one is None or other is None or not all(i.is_known for i in one.kind.items):
-        return None
-    return one.over(f"feature_matching({one.text}, stop({other.text}))")
-
-
-def _penalty(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    """A penalty on a gradient."""
-    found = derivative(world, context)
-    if found is None:
-        return None
-    inner = found.text.removeprefix("grad(")[:-1]
-    # A vanishing gradient has no finite derivative of its length: the last form adds a little to it.
-    return found.over(
-        world.choose([f"r1({inner})", f"square_norm({found.text})", f"unit_gradient({found.text}, eps=0.01)"])
-    )
-
-
-def _inside(world: World, updated: list[Net], context: str, wanted: Callable[[Value], bool]) -> Formed | None:
-    """What a layer of some network gives."""
-    one = features(world, context)
-    return None if one is None else one[0].over(f"mean_square({one[0].text})")
-
-
-LOSSES = (
-    _judged, _call, _call, _inner, _distance, _distance, _size, _spread, _sum, _matched, _penalty, _penalty, _inside
-)  # fmt: skip
 
 
 def add_optimizers(world: World) -> dict[str, Any]:

@@ -19,20 +19,22 @@ import yaml
 from hypothesis import strategies as st
 
 from composer.block import Block, Setting, catalogue
+from composer.testing.gathered import add_passes
+from composer.testing.operations import add_value
 from composer.testing.phases import add_averages, add_optimizers, add_phases
-from composer.testing.values import add_value, call
+from composer.testing.values import call
 from composer.testing.world import Kind, Value, World
 
 LARGEST = 4  # how far above its smallest value an unbounded whole number goes
 
 
 @st.composite
-def graphs(draw: st.DrawFn, *, most_values: int = 8) -> str:
+def graphs(draw: st.DrawFn, *, most_values: int = 10) -> str:
     """The text of a random valid graph, with up to about `most_values` lines of values."""
     return build(lambda low, high: draw(st.integers(low, high)), most_values)
 
 
-def random_graph(seed: int, *, most_values: int = 8) -> str:
+def random_graph(seed: int, *, most_values: int = 10) -> str:
     """The text of the random graph number `seed`: every one unlike the others, for long searches without hypothesis."""
     return build(random.Random(seed).randint, most_values)
 
@@ -52,6 +54,9 @@ def build(number: Callable[[int, int], int], most_values: int) -> str:
     graph |= {"inputs": inputs, "networks": world.network_lines, "values": world.value_lines}
     if world.lifetime:
         graph["lifetime"] = world.lifetime
+    passes = add_passes(world)
+    if passes:
+        graph["passes"] = passes
     graph |= {"phases": phases, "optimizers": add_optimizers(world)}
     averages = add_averages(world)
     if averages:
@@ -72,15 +77,26 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
+BESIDE = ("", "mi", "mik", "i", "m")  # what may come with a picture: a map of classes, one of ids, a class
+CLASSES = 3
+
+
 def _inputs(world: World) -> dict[str, Any]:
-    """One stream of pairs, or one stream for each domain."""
-    kind = Kind((3, world.size, world.size))
-    if world.indexed:
-        world.values.append(Value("x", "d", kind, "input"))
-        return {"domain[d]": {"x[d]": "image(3, size, size)"}}
-    for name in ("x", "y"):
-        world.values.append(Value(name, "", kind, "input"))
-    return {"pair": {"x": "image(3, size, size)", "y": "image(3, size, size)"}}
+    """One stream of pairs, or one stream for each domain; often with maps beside the pictures, of the same rows."""
+    image = Kind((3, world.size, world.size))
+    pixels = (world.size, world.size)
+    index, at = ("d", "[d]") if world.indexed else ("", "")
+    fields = {"x": ("image(3, size, size)", image)}
+    if not world.indexed:
+        fields["y"] = fields["x"]
+    more = {
+        "m": (f"label_map({CLASSES}, size, size)", Kind(pixels, word="label", top=CLASSES)),
+        "i": ("ids(size, size)", Kind(pixels, word="ids")),
+        "k": (f"label({CLASSES})", Kind((), word="label", top=CLASSES)),
+    }
+    fields |= {letter: more[letter] for letter in world.choose(BESIDE)}
+    world.values += [Value(name, index, kind, "input") for name, (_, kind) in fields.items()]
+    return {"domain[d]" if world.indexed else "pair": {name + at: text for name, (text, _) in fields.items()}}
 
 
 def _first_calls(world: World) -> None:
@@ -96,7 +112,7 @@ def _first_calls(world: World) -> None:
 
 
 def _show(world: World) -> list[str]:
-    texts = [world.refer(v, "").text for v in world.values if v.kind.is_map]
+    texts = [world.refer(v, "").text for v in world.values if v.kind.is_map or v.kind.is_label_map]
     return texts[:3]
 
 

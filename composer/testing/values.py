@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from composer.testing.networks import new_network
-from composer.testing.world import Formed, Kind, Net, Value, World, named
+from composer.testing.world import Formed, Kind, Net, Value, World, here, named
 
-Op = Callable[[World, str], "tuple[Formed, str] | None"]  # gives the expression and what kind of node it is
-
-
-def add_value(world: World) -> None:
-    """One more line, or nothing where the chosen operation does not fit what there is."""
-    context = world.context()
-    made = world.choose(OPERATIONS)(world, context)
-    if made is not None:
-        value = world.define(world.new_name("z" if made[1] == "draw" else "v"), context, *made)
-        if world.maybe(2):
-            world.lifetime[value.pattern] = world.choose(
-                ["phase", "iteration"] if value.op == "draw" else ["iteration", "phase"]
-            )
+Made = tuple[Formed, str] | None  # the expression and what kind of node it is: call, draw, state, other
 
 
 def a_map(world: World, context: str) -> Formed | None:
@@ -38,34 +24,66 @@ def plain(world: World, context: str) -> Formed | None:
 # -- networks ---------------------------------------------------------------------------------------------------
 
 
-def call(world: World, context: str) -> tuple[Formed, str] | None:
+def call(world: World, context: str) -> Made:
     """A network, new or not, called on a value."""
     one = world.some(context, lambda v: v.kind.is_map or v.kind.is_code)
     if one is None:
         return None
     args = [one]
-    if world.maybe(5) and one.kind.is_map:
+    if world.maybe(4) and one.kind.is_map:
         second = world.some(context, lambda v: v.kind.rows == one.kind.rows and (v.kind.is_code or v.kind.is_map))
         args += [second] if second is not None else []
+    return _net_called(world, context, args)
+
+
+def _net_called(world: World, context: str, args: list[Formed]) -> Made:
     takes = tuple(a.kind.sizes for a in args)
     known = [n for n in world.networks if n.takes == takes]
-    if known and world.maybe(2):
-        net: Net | None = world.choose(known)
-    else:
-        net = new_network(world, takes)
+    net = world.choose(known) if known and world.maybe(2) else new_network(world, takes)
     if net is None:
         return None
-    return called(world, context, net, args), "call"
+    made = called(world, context, net, args)
+    if net.gives.word == "parts" and world.maybe(2):
+        whole = made.text.rpartition("[")[0]
+        _name_parts(world, context, made.over(whole, net.gives.in_rows(made.kind.rows)))
+        return None
+    return made, "call"
+
+
+def combined(world: World, context: str) -> Made:
+    """A network called on a map and a code, often a random one."""
+    one = a_map(world, context)
+    if one is None:
+        return None
+    other = world.some(context, lambda v: v.kind.is_code and v.kind.rows == one.kind.rows)
+    if other is None or world.maybe(2):
+        code = Formed(f"{world.choose(['normal', 'uniform'])}(2, rows={one.text})", Kind((2,), one.kind.rows))
+        other = Formed(here(world.define(world.new_name("z"), context, code, "draw").name, context), code.kind)
+    return _net_called(world, context, [one, other])
+
+
+def together(world: World, context: str) -> Made:
+    """Two values judged as one batch: the network's batch statistics are those of both."""
+    one = world.some(context, lambda v: v.kind.is_map and v.kind.rows == (1, 0))
+    other = like(world, context, one) if one else None
+    if one is None or other is None:
+        return None
+    both = one.over(f"stack({one.text}, {other.text})", one.kind.in_rows((2, 0)), other)
+    made = _net_called(world, context, [both])
+    if made is not None:
+        _cut_in_two(world, context, made[0])
+    return None
 
 
 def called(world: World, context: str, net: Net, args: list[Formed]) -> Formed:
-    """A call of `net`, or of its average."""
+    """A call of `net`, or of its average; of several values that it gives at once one."""
     first = args[0]
     name = named(net.name, world.symbols(net.index, context))
-    rows = first.kind.rows
-    items = tuple(Kind(i.sizes, rows) for i in net.gives.items)
-    gives = Kind(net.gives.sizes, rows, items=items)
+    gives = net.gives.in_rows(first.kind.rows)
     text = f"({', '.join(a.text for a in args)})"
+    if gives.word == "parts":
+        part = world.number(0, len(gives.items) - 1)
+        gives, text = gives.items[part], f"{text}[{part}]"
     if world.maybe(10):
         world.averages.setdefault(net.pattern, 0.9)
         return first.over(f"average({name}){text}", gives, *args[1:])
@@ -73,7 +91,7 @@ def called(world: World, context: str, net: Net, args: list[Formed]) -> Formed:
     return Formed(found.text, gives, found.paths, found.networks | ({net.pattern} if net.trained else set()))
 
 
-def features(world: World, context: str) -> tuple[Formed, str] | None:
+def features(world: World, context: str) -> Made:
     """What a layer inside a network gives."""
     nets = [
         n for n in world.networks if n.taps and any(v.kind.is_map and v.kind.sizes == n.takes[0] for v in world.values)
@@ -89,100 +107,38 @@ def features(world: World, context: str) -> tuple[Formed, str] | None:
     return Formed(text, unknown, one.paths, one.networks | ({net.pattern} if net.trained else set())), "call"
 
 
-# -- random numbers and state -----------------------------------------------------------------------------------
-
-
-def noise(world: World, context: str) -> tuple[Formed, str] | None:
-    one = plain(world, context)
-    if one is None or not one.kind.is_known:
-        return None
-    text = world.choose(["normal_like({})", "uniform_like({}, -1, 1)"]).format(one.text)
-    return Formed(text, one.kind), "draw"
-
-
-def code(world: World, context: str) -> tuple[Formed, str] | None:
-    size = world.number(2, 3)
-    one = world.some(context, lambda v: v.kind.rows == (1, 0)) if world.maybe(4) else None
-    rows = f", rows={one.text}" if one is not None else ""
-    return Formed(f"{world.choose(['normal', 'uniform'])}({size}{rows})", Kind((size,))), "draw"
-
-
-def shuffled(world: World, context: str) -> tuple[Formed, str] | None:
-    """Rows in another order."""
-    one = plain(world, context)
-    if one is None:
-        return None
-    order = world.define(
-        world.new_name("z"), context, Formed(f"permutation(rows={one.text})", Kind((), one.kind.rows, "index")), "draw"
-    )
-    return one.over(f"take({one.text}, {order_text(order.name, context)})"), "other"
-
-
-def mirrored(world: World, context: str) -> tuple[Formed, str] | None:
-    one = world.some(context, lambda v: v.kind.is_map or v.kind.is_list)
-    if one is None:
-        return None
-    coin = world.define(world.new_name("z"), context, Formed("coin(0.5)", Kind((), (0, 1), "coin")), "draw")
-    return one.over(f"flip({one.text}, {order_text(coin.name, context)})"), "other"
-
-
-def mixed(world: World, context: str) -> tuple[Formed, str] | None:
-    """An interpolation with a random share for each row."""
-    one = plain(world, context)
-    other = like(world, context, one) if one else None
-    if one is None or other is None:
-        return None
-    share = world.define(
-        world.new_name("z"), context, Formed(f"shares(rows={one.text})", Kind((), one.kind.rows, "share")), "draw"
-    )
-    return one.over(f"lerp({one.text}, {other.text}, {order_text(share.name, context)})", None, other), "other"
-
-
-def order_text(name: str, context: str) -> str:
-    return named(name, tuple(context.split(","))) if context else name
-
-
-def pool(world: World, context: str) -> tuple[Formed, str] | None:
-    one = a_map(world, context)
-    if one is None:
-        return None
-    return one.constant(f"history({one.text}, size={world.number(1, 3)})"), "state"
-
-
-def ring(world: World, context: str) -> tuple[Formed, str] | None:
-    one = world.some(context, lambda v: v.kind.is_code)
-    if one is None:
-        return None
-    size = world.number(2, 5)
-    return Formed(f"queue({one.text}, size={size})", Kind(one.kind.sizes, (0, size))), "state"
-
-
 # -- functions --------------------------------------------------------------------------------------------------
 
 
-def sums(world: World, context: str) -> tuple[Formed, str] | None:
+def sums(world: World, context: str) -> Made:
     one = plain(world, context)
     other = like(world, context, one) if one else None
     if one is None or other is None:
         return None
-    form = world.choose(["{} + {}", "0.5 * {} - 0.5 * {}", "{} * tanh({})", "lerp({}, {}, 0.3)"])
+    form = world.choose(["{} + {}", "0.5 * {} - 0.5 * {}", "{} * tanh({})", "lerp({}, {}, 0.3)", "total([{}, {}])"])
     return one.over(form.format(one.text, other.text), None, other), "other"
 
 
-def function(world: World, context: str) -> tuple[Formed, str] | None:
+FUNCTIONS = (
+    "tanh({})", "sigmoid({})", "leaky_relu({})", "square({})", "-{}", "{} / 2", "abs({})", "relu({})", "exp(tanh({}))",
+    "clamp({}, -1, 1)", "sqrt(1 + square({}))", "log(1 + square({}))",
+)  # fmt: skip
+
+
+def function(world: World, context: str) -> Made:
     one = plain(world, context)
     if one is None:
         return None
-    form = world.choose(["tanh({})", "sigmoid({})", "leaky_relu({})", "square({})", "-{}", "{} / 2", "abs({})"])
+    form = world.choose(FUNCTIONS)
     return one.over(form.format(one.text)), "other"
 
 
-def stopped(world: World, context: str) -> tuple[Formed, str] | None:
+def stopped(world: World, context: str) -> Made:
     one = world.some(context, lambda v: v.kind.is_real or v.kind.is_list)
     return None if one is None else (one.constant(f"stop({one.text})"), "other")
 
 
-def repeated(world: World, context: str) -> tuple[Formed, str] | None:
+def repeated(world: World, context: str) -> Made:
     """The same call or draw again."""
     one = world.some(context, lambda v: v.op in ("call", "draw") and v.kind.is_real)
     if one is None:
@@ -191,7 +147,7 @@ def repeated(world: World, context: str) -> tuple[Formed, str] | None:
     return Formed(f"again({one.text})", one.kind, others, one.networks), "call"
 
 
-def beside(world: World, context: str) -> tuple[Formed, str] | None:
+def beside(world: World, context: str) -> Made:
     one = a_map(world, context)
     if one is None:
         return None
@@ -202,7 +158,7 @@ def beside(world: World, context: str) -> tuple[Formed, str] | None:
     return one.over(f"concat({one.text}, {other.text})", kind, other), "other"
 
 
-def stacked(world: World, context: str) -> tuple[Formed, str] | None:
+def stacked(world: World, context: str) -> Made:
     one = plain(world, context)
     if one is None or not one.kind.is_known or one.kind.rows[0] > 2:
         return None
@@ -212,28 +168,37 @@ def stacked(world: World, context: str) -> tuple[Formed, str] | None:
     return one.over(f"stack({one.text}, {other.text})", Kind(one.kind.sizes, rows), other), "other"
 
 
-def halves(world: World, context: str) -> tuple[Formed, str] | None:
+def halves(world: World, context: str) -> Made:
     """The second half of a stack; the first gets a name too."""
-    one = world.some(context, lambda v: v.kind.is_real and v.kind.rows[0] == 2 and v.kind.rows[1] % 2 == 0)
-    if one is None:
-        return None
-    rows = (1, one.kind.rows[1] // 2)
-    first, second = world.new_name("u"), world.new_name("w")
-    at = order_text("", context)
-    world.value_lines[f"{first}{at}, {second}{at}"] = f"split({one.text}, 2)"
-    for name in (first, second):
-        part = one.over(name, Kind(one.kind.sizes, rows))
-        world.values.append(world_value(name, context, part))
-        if world.maybe(5):
-            world.lifetime[f"{name}{at}"] = "iteration"
+    one = world.some(context, lambda v: _is_twice(v.kind))
+    if one is not None:
+        _cut_in_two(world, context, one)
     return None
 
 
-def world_value(name: str, context: str, formed: Formed) -> Value:
-    return Value(name, context, formed.kind, "other", formed.paths, formed.networks)
+def _cut_in_two(world: World, context: str, one: Formed) -> None:
+    part = one.kind.in_rows((1, one.kind.rows[1] // 2))
+    _name_parts(world, context, one.over(f"split({one.text}, 2)", Kind((), word="parts", items=(part, part))))
 
 
-def cut(world: World, context: str) -> tuple[Formed, str] | None:
+def _name_parts(world: World, context: str, whole: Formed) -> None:
+    """Several values of one call, each with a name."""
+    names = [world.new_name(letter) for letter in "uw"]
+    world.value_lines[", ".join(here(name, context) for name in names)] = whole.text
+    for name, kind in zip(names, whole.kind.items, strict=True):
+        world.values.append(Value(name, context, kind, "other", whole.paths, whole.networks))
+        if world.maybe(5):
+            world.lifetime[here(name, context)] = "iteration"
+
+
+def _is_twice(kind: Kind) -> bool:
+    """Whether this is a batch and another one after it, or a list of such."""
+    if kind.is_list:
+        return all(item.rows == kind.rows and _is_twice(item) for item in kind.items)
+    return kind.is_real and kind.rows[0] == 2 and kind.rows[1] % 2 == 0
+
+
+def cut(world: World, context: str) -> Made:
     """Some rows, or some channels."""
     one = a_map(world, context)
     if one is None:
@@ -244,7 +209,7 @@ def cut(world: World, context: str) -> tuple[Formed, str] | None:
     return one.over(f"channels({one.text}, {last}, 1)", Kind((1, *one.kind.sizes[1:]), one.kind.rows)), "other"
 
 
-def listed(world: World, context: str) -> tuple[Formed, str] | None:
+def listed(world: World, context: str) -> Made:
     """A list of two values."""
     one, other = plain(world, context), plain(world, context)
     if one is None or other is None:
@@ -254,7 +219,7 @@ def listed(world: World, context: str) -> tuple[Formed, str] | None:
     ), "other"
 
 
-def item(world: World, context: str) -> tuple[Formed, str] | None:
+def item(world: World, context: str) -> Made:
     one = world.some(context, lambda v: v.kind.is_list)
     if one is None:
         return None
@@ -262,7 +227,7 @@ def item(world: World, context: str) -> tuple[Formed, str] | None:
     return one.over(f"{one.text}[{number}]", one.kind.items[number]), "other"
 
 
-def slope(world: World, context: str) -> tuple[Formed, str] | None:
+def slope(world: World, context: str) -> Made:
     """A derivative as a value."""
     found = derivative(world, context)
     return None if found is None else (found, "other")
@@ -288,9 +253,3 @@ def derivative(world: World, context: str) -> Formed | None:
     if world.maybe(4) and not score.kind.is_list:  # a second path
         text = f"mean_square({text}) + 0.5 * mean_square({named(name, symbols)})"
     return Formed(f"grad({text}, {named(name, symbols)})", inner.kind, score.paths, score.networks | inner.networks)
-
-
-OPERATIONS: tuple[Op, ...] = (
-    call, call, call, call, sums, noise, noise, code, function, mixed, pool, ring, stopped, repeated, beside, stacked,
-    halves, cut, listed, item, features, slope, shuffled, mirrored,
-)  # fmt: skip

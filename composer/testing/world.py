@@ -16,15 +16,16 @@ PAIRS = (("a", "b"), ("b", "a"))
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value is: numbers of `sizes` for each row, labels, or a list of such.
+    """What a value is: numbers of `sizes` for each row, classes, ids, a list of such, or several values at once.
 
-    `rows` are (times, plus): times * batch + plus of them.
+    `rows` are (times, plus): times * batch + plus of them. What is `whole` has no rows: a mean, or a table of means.
     """
 
     sizes: tuple[int, ...]
     rows: tuple[int, int] = (1, 0)
-    word: str = "real"  # real | label
+    word: str = "real"  # real | label | ids | whole | index | coin | share | parts
     items: tuple[Kind, ...] = ()
+    top: int = 0  # of a label: how many classes there are
 
     @property
     def is_list(self) -> bool:
@@ -42,6 +43,19 @@ class Kind:
     @property
     def is_real(self) -> bool:
         return self.word == "real" and not self.items
+
+    @property
+    def is_label_map(self) -> bool:
+        return self.word == "label" and len(self.sizes) == 2
+
+    @property
+    def is_id_map(self) -> bool:
+        """Whole numbers at every pixel, whatever they mean."""
+        return self.word in ("label", "ids") and len(self.sizes) == 2
+
+    def in_rows(self, rows: tuple[int, int]) -> Kind:
+        """The same of other rows, and so are the items of a list."""
+        return Kind(self.sizes, rows, self.word, tuple(item.in_rows(rows) for item in self.items), self.top)
 
     @property
     def is_known(self) -> bool:
@@ -97,8 +111,8 @@ class Formed:
             paths, networks = paths | one.paths, networks | one.networks
         return Formed(text, kind or self.kind, paths, networks)
 
-    def constant(self, text: str) -> Formed:
-        return Formed(text, self.kind)
+    def constant(self, text: str, kind: Kind | None = None) -> Formed:
+        return Formed(text, kind or self.kind)
 
 
 @dataclass
@@ -115,7 +129,7 @@ class World:
     network_lines: dict[str, Any] = field(default_factory=dict)
     lifetime: dict[str, str] = field(default_factory=dict)
     averages: dict[str, Any] = field(default_factory=dict)
-    pools: int = 0
+    collected: list[tuple[str, str]] = field(default_factory=list)  # what passes gather: name with index, expression
 
     def choose(self, options: Sequence[T]) -> T:
         return options[self.number(0, len(options) - 1)]
@@ -147,10 +161,12 @@ class World:
 
     def some(self, context: str, fits: Callable[[Value], bool]) -> Formed | None:
         """A reference to a value that fits, or None where there is none."""
-        found = [v for v in self.values if fits(v)]
-        if self.maybe(2):
-            found = found[-3:]  # what was made last depends on most of the rest
+        found = self.late([v for v in self.values if fits(v)])
         return self.refer(self.choose(found), context) if found else None
+
+    def late(self, values: list[Value]) -> list[Value]:
+        """All of them, or those that were made last, which depend on most of the rest."""
+        return values[-3:] if self.maybe(2) else values
 
     def define(self, name: str, context: str, formed: Formed, op: str = "other") -> Value:
         """Give an expression a line and a name."""
@@ -159,9 +175,21 @@ class World:
         self.values.append(value)
         return value
 
+    def collect(self, context: str, formed: Formed) -> Formed:
+        """Let a pass gather an expression; gives its name as it is written on a line with the same indices."""
+        value = Value(f"c{len(self.collected) + 1}", context, formed.kind, "collected")
+        self.collected.append((value.pattern, formed.text))
+        self.values.append(value)
+        return Formed(here(value.name, context), formed.kind)
+
     def new_name(self, letter: str = "v") -> str:
         return f"{letter}{len(self.value_lines) + 1}"
 
 
 def named(name: str, symbols: Sequence[str]) -> str:
     return f"{name}[{','.join(symbols)}]" if symbols else name
+
+
+def here(name: str, context: str) -> str:
+    """A name as it is written on a line that has the same indices."""
+    return named(name, tuple(context.split(","))) if context else name
