@@ -103,7 +103,8 @@ def time_iterations(
             tell(f"an iteration, {place + 1} of {len(sets)}" if len(sets) > 1 else "an iteration", slowest)
             repeats, took = 0, 0.0
             before = loader.waited
-            while not repeats or (took < TIMED_SECONDS and repeats < MOST_TIMED):
+            least = 1 if slowest > SLOW_SECONDS else 2
+            while repeats < least or (took < TIMED_SECONDS and repeats < MOST_TIMED):
                 one = _one(program, stream, number, weights)
                 took, slowest, repeats = took + one, max(slowest, one), repeats + 1
             seconds += count * took / repeats
@@ -213,7 +214,8 @@ def time_words(pace: Pace, total: int, workers: int) -> str:
     """`time: 70.5 ms an iteration (8 % of it waiting for data), 1:11 for 1,000 iterations, ...`"""
     waiting = f"{100 * pace.waiting / pace.iteration:.0f} % of it waiting for data" if pace.iteration else ""
     with_workers = f" with {workers} process{'' if workers == 1 else 'es'}" if workers else ""
-    later = "" if pace.later is None else f", {100 * pace.later / pace.iteration:.0f} % after the first epoch"
+    fewer = pace.later is not None and pace.later < pace.waiting - pace.iteration / 200
+    later = f", {100 * (pace.later or 0) / pace.iteration:.0f} % after the first epoch" if fewer else ""
     whole = f", {duration(pace.seconds(total))} for all {total:,}" if total != 1000 else ""
     return (
         f"time: {seconds_words(pace.iteration)} an iteration ({waiting}{with_workers}{later}), "

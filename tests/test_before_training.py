@@ -228,7 +228,7 @@ def test_every_set_of_phases_is_timed_as_often_as_it_comes(tiny, monkeypatch):
     monkeypatch.setattr(timing, "_one", lambda p, stream, number, w: [stream.next(1), 10.0 if number == 1 else 2.0][1])
     loader = Batches(program)
     pace = time_iterations(program, loader, total=8)
-    assert pace.timed == 2 and loader.taken == 4  # one to warm up and one to measure, of each
+    assert pace.timed == 4 and loader.taken == 6  # one to warm up and two to measure, of each
     assert pace.iteration == pytest.approx((4 * 10 + 4 * 2) / 8) and pace.waiting == pytest.approx(0.25)
     assert pace.later is None
 
@@ -258,6 +258,7 @@ def test_later_epochs_do_not_wait_for_data_again():
         "time: 1 s an iteration (40 % of it waiting for data, 10 % after the first epoch), 12:10 for"
     )
     assert Pace(1.0, 0.4, 5).seconds(300) == 300 and "epoch" not in time_words(Pace(1.0, 0.4, 5), 300, 2)
+    assert "epoch" not in time_words(Pace(1.0, 0.001, 5, 0.002, 100), 300, 0)
     assert "time: 134 s an iteration" in time_words(Pace(134.2, 0.0, 1), 5, 0)
 
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 import bench
 import bench_pace
 
-from composer import loop, timing
+from composer import look, loop, timing
 from composer.timing import Pace, time_words
 
 
@@ -31,6 +31,7 @@ def test_a_pair_of_a_small_graph(
     monkeypatch.setattr(bench_pace, "in_process", bench_pace.one)
     monkeypatch.setattr(timing, "clock", timing.clock)  # put back what the measurement replaces
     monkeypatch.setattr(loop, "time", loop.time)
+    monkeypatch.setattr(look, "look_at", look.look_at)
     monkeypatch.setattr(timing, "TIMED_SECONDS", 0.01)
     file = tmp_path / "rows.json"
     given = ["pace", graph, "--pairs", "1", "--iterations", "2", "--clock", "cpu", "--set", "width=3"]

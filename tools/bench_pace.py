@@ -104,7 +104,7 @@ def one(task: Mapping[str, Any]) -> dict[str, float]:
     """One side, in this process."""
     import torch
 
-    from composer import dry_run, loop, timing
+    from composer import dry_run, look, loop, timing
     from composer.display import Silent
     from composer.log import read
     from composer.run import run
@@ -128,6 +128,7 @@ def one(task: Mapping[str, Any]) -> dict[str, float]:
     )
     if task["side"] == "expected":
         timing.clock = clock
+        look.look_at = lambda *given, **more: None  # every row read once is not about time
         lines: list[str] = []
         dry_run.dry_run(settings, folder / "batch.png", lines.append)
         return said(lines)
