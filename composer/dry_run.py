@@ -7,10 +7,8 @@ long the run will take. No run folder is made.
 from __future__ import annotations
 
 import contextlib
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,38 +17,44 @@ import torch
 from composer import look
 from composer.data.keeping import OwnKeeper
 from composer.display import duration
-from composer.estimate import MOST_SETS, Memory, Unknown, empty_batch, estimate, with_batch
+from composer.estimate import Memory, Unknown, empty_batch, estimate, with_batch
+from composer.interrupt import LeaveAtOnce
 from composer.machine import free_disk, free_memory, size
 from composer.program import Program
 from composer.shapes import Shaped
+from composer.timing import (
+    TIMED_SECONDS,
+    Doing,
+    seconds_words,
+    time_grid,
+    time_iterations,
+    time_translations,
+    time_words,
+)
 
 if TYPE_CHECKING:
+    from composer.loop import Schedule
     from composer.run_settings import RunSettings
 
 CACHE = 512 * 2**20  # bytes of resized pictures that are kept, see `Dataset.loader`
 WORKER = 40 * 10**6  # bytes of a process that loads data, before it has read anything
 PREFETCH = 2  # batches that each of them has ahead
-LOOKED_AT = 1000  # iterations whose phases are counted
 # More bytes than any graph needs for a number of a batch and for a weight, by far: below, nothing is computed.
 SURELY_NUMBER, SURELY_WEIGHT = 40_000, 40
-TIMED_SECONDS, MOST_TIMED = 3.0, 20
 Said = Callable[[str], None]
+_print = functools.partial(print, flush=True)  # some of it comes minutes after the rest
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Seconds of an iteration on average, of them waiting for data, and how many were timed."""
-
-    iteration: float
-    waiting: float
-    timed: int
-
-
-def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = print) -> int:
+def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = _print) -> int:
     """Say what a run will read, need and take. Returns 0, or 1 when it does not fit into memory or onto the disk.
 
     `grid`: where the picture of a batch goes; without it `NAME-dry-run.png` in the current folder.
     """
+    with LeaveAtOnce():
+        return _dry_run(settings, grid, said)
+
+
+def _dry_run(settings: RunSettings, grid: Path | None, said: Said) -> int:
     from composer.devices import be_repeatable, pick_device
     from composer.run import first_line
     from composer.run_data import usual_workers
@@ -70,7 +74,7 @@ def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = print)
     workers = settings.workers if settings.workers is not None else usual_workers() if asked.data else 0
     loader = opened.dataset.loader(batch, workers=workers)
     planned.epoch_length = graph.training.epoch_iterations or loader.epoch_length
-    total = schedule_of(settings, planned).total
+    schedule = schedule_of(settings, planned)
     try:
         memory = estimate(planned, device)
     except Unknown as error:
@@ -79,7 +83,7 @@ def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = print)
     else:
         fits = _say_memory(shaped, memory, device, said)
         said(_loading(opened, batch, workers))
-        fits = _say_disk(memory.saved, total, settings, said) and fits
+        fits = _say_disk(memory.saved, schedule.total, settings, said) and fits
     if not fits:
         said("it does not fit, so no iteration was tried; nothing was trained, no run folder was made")
         return 1
@@ -87,18 +91,39 @@ def dry_run(settings: RunSettings, grid: Path | None = None, said: Said = print)
         program = Program(shaped, device=device, seed=settings.seed)
         program.epoch_length = planned.epoch_length
         with loader:
-            pace = time_iterations(program, loader, total)
+            _say_time(program, loader, opened, schedule, workers, said)
     except RuntimeError as error:
         # On a GPU it is a kind of its own, the allocator of the CPU has only words for it.
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise
         said(f"does not fit: memory ran out in a real iteration; {_lower(shaped)}")
         return 1
-    said(_time_words(pace, total, workers))
     if device.type == "cuda":
         said(f"memory measured in these iterations: {size(torch.cuda.max_memory_allocated(device))}")
     said("this was a dry run: nothing was trained, no run folder was made")
     return 0
+
+
+def _say_time(program: Program, loader: Any, opened: look.Opened, schedule: Schedule, workers: int, said: Said) -> None:
+    """Say how long iterations, translations and sample grids take, by running them."""
+    batch, doing = program.training.batch, Doing()
+    keeps = not workers and _rows(opened, batch) <= CACHE
+    try:
+        pace = time_iterations(program, loader, schedule.total, keeps, doing)
+        doing.close()
+        said(time_words(pace, schedule.total, workers))
+        values = loader.batch(0)
+        found = time_translations(program, values, max(TIMED_SECONDS, pace.iteration), doing)
+        doing("a sample grid", max(found.values(), default=0.0))
+        grid = time_grid(program, values) * _sample_batches(opened, batch) if schedule.sample_every else 0.0
+    finally:
+        doing.close()
+    if grid:
+        count = 1 + -(-schedule.total // schedule.sample_every)  # the first and the last one among them
+        said(f"  on top {duration(count * grid)} for {count:,} sample grids, and checkpoints, which were not timed")
+    if found:
+        made = ", ".join(f"{name} {seconds_words(seconds)}" for name, seconds in found.items())
+        said(f"  a picture translated at the size of training: {made}")
 
 
 def warn_of_memory(shaped: Shaped, device: torch.device, said: Said) -> None:
@@ -157,14 +182,24 @@ def _too_much(needed: int, free: int) -> str:
 
 def _loading(opened: look.Opened, batch: int, workers: int) -> str:
     """What loading data takes of the main memory."""
-    keeper = OwnKeeper(CACHE)
-    maker = opened.dataset.maker(batch).with_keeper(keeper)
-    ahead = sum(values.nbytes for values in maker.make(0).values()) * PREFETCH * workers
-    rows = max(opened.dataset.rows().values())
-    kept = min(CACHE, keeper.bytes * -(-rows // batch))
+    ahead = sum(values.nbytes for values in opened.dataset.maker(batch).make(0).values()) * PREFETCH * workers
     own = f"{workers} process{'' if workers == 1 else 'es'} of about {size(WORKER)}, " if workers else ""
     batches = f", batches ahead {size(ahead)}" if workers else ""
-    return f"loading data: {own}resized pictures kept, about {size(kept)}{batches}"
+    return f"loading data: {own}resized pictures kept, about {size(min(CACHE, _rows(opened, batch)))}{batches}"
+
+
+def _rows(opened: look.Opened, batch: int) -> int:
+    """Bytes of all rows as they are kept once they are resized, about."""
+    keeper = OwnKeeper(CACHE)
+    opened.dataset.maker(batch).with_keeper(keeper).make(0)
+    return keeper.bytes * -(-max(opened.dataset.rows().values()) // batch)
+
+
+def _sample_batches(opened: look.Opened, batch: int) -> int:
+    """How many batches a sample grid shows, see `composer.run_data`."""
+    from composer.run_data import SAMPLE_ROWS
+
+    return max(1, min(SAMPLE_ROWS // batch, opened.shown.loader(batch, train=False, cache_bytes=0).epoch_length))
 
 
 def _say_disk(saved: int, total: int, settings: RunSettings, said: Said) -> bool:
@@ -180,60 +215,3 @@ def _say_disk(saved: int, total: int, settings: RunSettings, said: Said) -> bool
         said("  does not fit: keep fewer (--keep, --keep-every), or name another disk with --out")
         return False
     return True
-
-
-def time_iterations(program: Program, loader: Any, total: int) -> Pace:
-    """Run each set of phases that run together a few times, the first time for warming up, and average over them.
-
-    The program is used up by it.
-    """
-    often: Counter[Any] = Counter()
-    first: dict[Any, int] = {}
-    for number in range(max(1, min(total, LOOKED_AT))):
-        active = program.active(number)
-        often[active] += 1
-        first.setdefault(active, number)
-    stream = loader.batches(0)
-    seconds = waited = share = 0.0
-    timed = 0
-    with contextlib.closing(stream):
-        for active, count in often.most_common(MOST_SETS):
-            _one(program, stream, first[active])
-            repeats, took = 0, 0.0
-            before = loader.waited
-            while not repeats or (took < TIMED_SECONDS and repeats < MOST_TIMED):
-                took += _one(program, stream, first[active])
-                repeats += 1
-            seconds += count * took / repeats
-            waited += count * (loader.waited - before) / repeats
-            share += count
-            timed += repeats
-    return Pace(seconds / share, waited / share, timed)
-
-
-def _one(program: Program, stream: Iterator[Mapping[str, torch.Tensor]], number: int) -> float:
-    """One real iteration as number `number`; gives its seconds, data included."""
-    program.iteration = number
-    started = time.perf_counter()
-    batches = [next(stream) for _ in range(program.batches(number))]
-    for one in program.due_passes():  # one batch is enough to go on
-        program.run_pass(one.name, batches[:1])
-    program.step(batches)
-    if program.device.type == "cuda":
-        torch.cuda.synchronize(program.device)
-    return time.perf_counter() - started
-
-
-def _time_words(pace: Pace, total: int, workers: int) -> str:
-    waiting = f"{100 * pace.waiting / pace.iteration:.0f} % of it waiting for data" if pace.iteration else ""
-    with_workers = f" with {workers} process{'' if workers == 1 else 'es'}" if workers else ""
-    whole = f", {duration(total * pace.iteration)} for all {total:,}" if total != 1000 else ""
-    return (
-        f"time: {_seconds(pace.iteration)} an iteration ({waiting}{with_workers}), "
-        f"{duration(1000 * pace.iteration)} for 1,000 iterations{whole}, without sample grids and checkpoints; "
-        f"timed over {pace.timed}"
-    )
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.3g} s" if value >= 0.1 else f"{1000 * value:.3g} ms"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,16 +15,16 @@ from tiny_run import make_pictures, make_tiny, settings, start
 
 import composer
 from composer import dry_run as dry
-from composer import estimate
+from composer import estimate, timing
 from composer.cli import main
-from composer.dry_run import time_iterations
 from composer.testing.batches import batch_for
+from composer.timing import Doing, Pace, looked_at, time_grid, time_iterations, time_translations, time_words
 
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dry, "TIMED_SECONDS", 0.01)
+    monkeypatch.setattr(timing, "TIMED_SECONDS", 0.01)
     monkeypatch.setattr(estimate, "AROUND", {})
     return make_tiny(tmp_path / "method")
 
@@ -103,19 +105,20 @@ def test_wrong_requests_are_refused_before_any_work(arguments, words, capsys, tm
 def test_a_dry_run_says_what_a_run_takes_and_leaves_its_picture_only(tiny, tmp_path, capsys):
     graph, data = tiny
     before = everything(tmp_path)
-    assert main(["run", graph, "--data", *data, "--dry-run", "--workers", "0"]) == 0
+    assert main(["run", graph, "--data", *data, "--dry-run", "--workers", "0", "--sample-every", "5"]) == 0
     said = capsys.readouterr().out
     assert everything(tmp_path) - before == {"tiny-dry-run.png"}
     words = ["wrote tiny-dry-run.png", "memory: ", "expected on cpu", "disk: ", "at most 1 at a time", "time: "]
     assert [word for word in words if word not in said] == []
-    assert "for all 8" in said and said.rstrip().endswith(
+    assert "for all 8" in said and " for 3 sample grids, and checkpoints" in said
+    assert "\n  a picture translated at the size of training: a2b " in said and said.rstrip().endswith(
         "this was a dry run: nothing was trained, no run folder was made"
     )
 
 
 def test_a_dry_run_of_the_demo_uses_its_preset(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dry, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(timing, "TIMED_SECONDS", 0.0)
     arguments = [
         "run",
         "supervised",
@@ -188,8 +191,21 @@ def test_a_run_that_will_not_fit_says_so_and_goes_on(tiny, tmp_path, monkeypatch
     assert "warning" not in said
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_dry_run_that_is_interrupted_leaves_nothing_behind(number, tiny, tmp_path, monkeypatch, capsys):
+    graph, data = tiny
+    before = everything(tmp_path), signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("composer.program.Program.step", lambda *given: os.kill(os.getpid(), number))
+    assert main(["run", graph, "--data", *data, "--dry-run", "--grid", "batch.png"]) == 128 + number
+    assert capsys.readouterr().err in ("interrupted\n", "stopped by SIGTERM\n")
+    assert (everything(tmp_path) - {"batch.png"}, signal.getsignal(signal.SIGTERM)) == before
+
+
+# -- times ---------------------------------------------------------------------------------------------------------
+
+
 class Batches:
-    """A loader that notes how many batches were taken."""
+    """A loader that notes how many batches were taken; waiting for one that was made before takes less."""
 
     def __init__(self, program) -> None:
         self.program, self.waited, self.taken = program, 0.0, 0
@@ -200,16 +216,86 @@ class Batches:
             self.waited += 0.25
             yield batch_for(self.program, self.taken)
 
+    def batch(self, number: int):
+        assert number < self.taken
+        self.waited += 0.05
+
 
 def test_every_set_of_phases_is_timed_as_often_as_it_comes(tiny, monkeypatch):
     graph, _ = tiny
     program = composer.compile(graph)
-    monkeypatch.setattr(dry, "TIMED_SECONDS", 0.0)
-    monkeypatch.setattr(dry, "_one", lambda program, stream, number: [next(stream), 10.0 if number == 1 else 2.0][1])
+    monkeypatch.setattr(timing, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(timing, "_one", lambda p, stream, number, w: [stream.next(1), 10.0 if number == 1 else 2.0][1])
     loader = Batches(program)
     pace = time_iterations(program, loader, total=8)
-    assert pace.timed == 2 and loader.taken == 4  # one to warm up and one to measure, of each
+    assert pace.timed == 4 and loader.taken == 6  # one to warm up and two to measure, of each
     assert pace.iteration == pytest.approx((4 * 10 + 4 * 2) / 8) and pace.waiting == pytest.approx(0.25)
+    assert pace.later is None
+
+
+def test_what_is_slow_warms_up_once_and_is_announced(tiny, monkeypatch):
+    graph, _ = tiny
+    program = composer.compile(graph)
+    monkeypatch.setattr(timing, "_one", lambda p, stream, number, w: [stream.next(2), 75.0][1])
+    loader, told = Batches(program), []
+    pace = time_iterations(program, loader, 8, True, lambda what, seconds=0.0: told.append((what, seconds)))
+    assert (pace.iteration, pace.timed) == (75, 2) and loader.taken == 6
+    assert told == [("a first iteration", 0.0), ("an iteration, 1 of 2", 75.0), ("an iteration, 2 of 2", 75.0)]
+    assert pace.later == pytest.approx(0.05 * sum(program.batches(number) for number in range(8)) / 8)
+
+
+def test_phases_are_looked_at_in_all_parts_of_a_long_run():
+    assert list(looked_at(0)) == [0] and list(looked_at(1000)) == list(range(1000))
+    found = looked_at(400_000)
+    assert len(found) == 1000 and [found[0], found[250], found[500]] == [0, 100_000, 200_000] and found[-1] == 399_999
+
+
+def test_later_epochs_do_not_wait_for_data_again():
+    pace = Pace(1.0, 0.4, 5, 0.1, 100)
+    assert pace.seconds(100) == pytest.approx(100) and pace.seconds(300) == pytest.approx(100 + 200 * 0.7)
+    words = time_words(pace, 300, 0)
+    assert words.startswith(
+        "time: 1 s an iteration (40 % of it waiting for data, 10 % after the first epoch), 12:10 for"
+    )
+    assert Pace(1.0, 0.4, 5).seconds(300) == 300 and "epoch" not in time_words(Pace(1.0, 0.4, 5), 300, 2)
+    assert "epoch" not in time_words(Pace(1.0, 0.001, 5, 0.002, 100), 300, 0)
+    assert "time: 134 s an iteration" in time_words(Pace(134.2, 0.0, 1), 5, 0)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_timed_is_said_while_it_lasts(terminal):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    doing = Doing(stream)
+    doing("a first iteration")
+    doing("an iteration", 75.0)
+    doing.close()
+    doing.close()
+    line = "timing an iteration, about 1:15"
+    assert stream.getvalue() == (
+        f"\rtiming a first iteration\r{line}\r{' ' * len(line)}\r" if terminal else f"{line}\n"
+    )
+
+
+def test_translations_are_timed_with_what_a_pass_at_the_end_gathers(monkeypatch):
+    monkeypatch.setattr(timing, "TIMED_SECONDS", 0.0)
+    small = {"params.size": 32, "params.image_width": 32, "params.width": 4, "params.judge_width": 4}
+    program = composer.compile("pix2pixhd", preset="demo", variants=["features"], settings=small)
+    values = batch_for(program)
+    program.step(values)
+    assert set(time_translations(program, values, 60.0)) == {"sampled", "chosen", "encoded", "encode"}
+    assert list(time_translations(program, values, 0.0)) == ["sampled"]  # no further one when time is up
+    assert time_grid(program, values) > 0
+
+
+def test_a_slow_translation_runs_once(tiny, monkeypatch):
+    graph, _ = tiny
+    program = composer.compile(graph)
+    now = iter(range(0, 10_000, 20))
+    monkeypatch.setattr(timing, "clock", lambda: next(now))
+    made = []
+    monkeypatch.setattr(program, "translate", lambda picture, name: made.append(picture["a"].shape[0]))
+    assert time_translations(program, batch_for(program), 0.0) == {"a2b": 20} and made == [1]
 
 
 def test_real_iterations_are_timed(tiny):

@@ -1,4 +1,4 @@
-"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|instances|cost`.
+"""Measurements of speed: `python tools/bench.py overhead|start|memory|data|estimate|instances|cost|pace`.
 
 Never part of a timed test.
 
@@ -21,6 +21,7 @@ import bench_cost
 import bench_data
 import bench_estimate
 import bench_instances
+import bench_pace
 import hand_loops
 import torch
 from torch import Tensor
@@ -165,13 +166,16 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Sequence[Mapping[str, object]
     "estimate": bench_estimate.estimate,
     "instances": bench_instances.instances,
     "cost": bench_cost.cost,
+    "pace": bench_pace.pace,
 }
+PAIRS = {"pace": 2}  # of processes, not of calls
 
 
 def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=list(MEASURES))
-    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("graphs", nargs="*", help="pace: graphs to run, as their demo (default: all bundled ones)")
+    parser.add_argument("--pairs", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: of this process, one thread")
@@ -181,7 +185,10 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", choices=["counts"], help="cost: counts alone, no times")
     parser.add_argument("--write", default="", metavar="FILE", help="cost: renew the tables of this page")
     parser.add_argument("--check", default="", metavar="FILE", help="cost: fail if the page's counts are out of date")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="pace: as for composer run")
+    parser.add_argument("--iterations", type=int, default=10, help="pace: timed ones of a run, after its first")
     arguments = parser.parse_args(given)
+    arguments.pairs = arguments.pairs or PAIRS.get(arguments.what, 60)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     rows = MEASURES[arguments.what](arguments)
