@@ -32,7 +32,11 @@ SMALL = {
 TELLING = {"norm": "batch", "judge_norm": "batch", "dropout": 0.3, "batch": 2}
 
 # While all scores lie within the margin, the last bias has a gradient of nothing but rounding errors with `hinge`.
-OTHERWISE: dict[str, dict[str, Any]] = {"spade": {"gan": "least_squares", "classes": 5, "hidden": 4}}
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "spade": {"gan": "least_squares", "classes": 5, "hidden": 4},
+    "unit_spade": {"classes": 5, "hidden": 4},
+    "pix2pixhd_styles": {"classes": 5, "down": 2, "encoder_down": 2, "vgg_widths": [4] * 13},
+}
 
 
 @pytest.mark.filterwarnings("ignore:.*random weights")

@@ -38,6 +38,7 @@ NARROW = dict.fromkeys(("width", "judge_width", "vgg_width"), 4)
 OWN = {  # sizes that networks of a fixed depth need
     "bicyclegan": {"size": 64, "load": 64, "encoder_blocks": 2, "encoder_width": 4},
     "spade": {"size": 64, "load": 64, "hidden": 4},
+    "unit_spade": {"classes": 5, "hidden": 4},
     "spectral_regularization": {"doublings": 3, "halvings": 3, "width": 4},
 }
 PICTURES = [Image.fromarray(np.random.default_rng(i).integers(0, 256, (9, 7, 3), dtype=np.uint8)) for i in (0, 1)]
