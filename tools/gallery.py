@@ -21,12 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "gallery.md"
 DRAWINGS = ROOT / "docs" / "pictures" / "drawings"
 TRANSLATIONS = ROOT / "docs" / "pictures" / "learned"
-CONTROLS = {
-    "truth": "the true pictures",
-    "colour_map": "best map of colours",
-    "random": "another picture of the target",
-    "identity": "the picture as it is",
-    "untrained": "the networks untrained",
+# By what the graphs are given: the columns of what they have to beat, by their names in docs/learned.json.
+TABLES = {
+    "Pictures": {"colour_map": "colours", "random": "random", "identity": "identity", "untrained": "untrained"},
+    "Label maps": {"flat": "flat", "random": "random", "untrained": "untrained"},
+    "Noise": {"colour_map": "colours", "mixed": "mixed", "mean": "mean", "untrained": "untrained"},
 }
 INTRODUCTION = """# Gallery: every bundled graph, and what it learns of the demo
 
@@ -38,8 +37,11 @@ Written by `python tools/learn.py --json docs/learned.json --pictures docs/pictu
 **Domain accuracy**: the share of translations that a judge takes for the wanted style, by colours and textures. The
 judge knows recoloured pictures as a class of their own. **Content IoU**: what is read as an object in the style's
 palette, against what stands there. The product of both is what a method must do better than every trick: to leave the
-picture as it is, to show any picture of the target, to map its colours, or not to be trained. **Diversity**: the mean
-difference between translations of a picture in different styles, over that of the true styles; half is asked for.
+picture as it is, to show any picture of the target (random), to map its colours, or not to be trained; where a label
+map is given, to paint each class in its mean colour (flat). **Diversity**: the mean difference between translations of
+a picture in different styles, over that of the true styles; half is asked for. Images from noise show no given scene:
+their IoU is that with the most alike of 256 training scenes, their diversity the difference between one and the next
+over that of real pictures; they have to beat two real pictures mixed, the mean picture, and another style recoloured.
 Numbers are means over the translations of a graph, 64 scenes each; `tools/learn_score.py` says how they are computed.
 """
 
@@ -53,18 +55,26 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = [
-        "| graph | seed | accuracy | IoU | product | colours | random | identity | untrained | diversity | steps |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        method = row["method"]
-        diversity = f"{method['diversity']:.2f}" if "diversity" in method else ""
-        cells = [f"{method[key]:.2f}" for key in ("accuracy", "iou")] + [f"**{method['product']:.2f}**"]
-        cells += [f"{row[control]['product']:.2f}" for control in ("colour_map", "random", "identity", "untrained")]
-        name = row["name"] + ("" if row["learned"] else " (not learned)")
-        lines.append(f"| {name} | {row['seed']} | {' | '.join(cells)} | {diversity} | {row['iterations']} |")
-    return [*lines, ""]
+    """Of each kind of graphs a table."""
+    lines = []
+    for given, controls in TABLES.items():
+        own = [row for row in rows if kind(row) == given]
+        head = ["graph", "seed", "accuracy", "IoU", "product", *controls.values(), "diversity", "steps"]
+        lines += [f"From {given[0].lower()}{given[1:]}:", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        for row in own:
+            method = row["method"]
+            cells = [row["name"] + ("" if row["learned"] else " (not learned)"), str(row["seed"])]
+            cells += [f"{method['accuracy']:.2f}", f"{method['iou']:.2f}", f"**{method['product']:.2f}**"]
+            cells += [f"{row[control]['product']:.2f}" for control in controls]
+            cells += [f"{method['diversity']:.2f}" if "diversity" in method else "", str(row["iterations"])]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return lines
+
+
+def kind(row: Mapping[str, Any]) -> str:
+    """The table that a row belongs to: the first whose columns it has."""
+    return next(given for given, controls in TABLES.items() if all(control in row for control in controls))
 
 
 def section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:

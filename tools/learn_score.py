@@ -4,25 +4,30 @@ Domain accuracy: the share of the pictures that a judge takes for the wanted sty
 space of plain statistics: mean and deviation of the colours, and mean absolute differences between neighbours in four
 directions, in three bands of the picture from sky to ground. It knows the real training pictures of every style and,
 as classes of their own, those pictures through the best affine map of their colours to another style, so that a change
-of colours alone is not taken for a style. A picture twice as far from the mean as any real one is of no style.
+of colours alone is not taken for a style; where a method is given the classes of pixels, also each class in its mean
+colour. A picture twice as far from the mean as any real one is of no style.
 
 Content IoU: each pixel is read as the nearest colour of the style's palette; what is read as an object, against what
 is one. The true pictures do not reach 1, since some parts of objects have colours of the ground: their row says it.
 
 Diversity: mean absolute difference between translations of the same picture with other draws, over the same number
 for the scene painted in two different styles of the target domain.
+
+Images that are made of noise show no given scene. Their content is the IoU with the most alike of the training scenes,
+their diversity the difference between one and the next over that of real pictures.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from composer.data.demo_maps import CLASSES, class_map
 from composer.data.demo_paint import STYLES, paint, seen
 from composer.data.demo_scenes import Scene, make_scene
 from composer.data.demo_score import read_tones
@@ -54,6 +59,19 @@ def colour_map(given: Floats, wanted: Floats) -> npt.NDArray[np.float64]:
 def recoloured(given: Floats, affine: npt.NDArray[np.float64]) -> Floats:
     moved = given.transpose(0, 2, 3, 1) @ affine[:3] + affine[3]
     return np.ascontiguousarray(np.clip(moved, -1, 1).transpose(0, 3, 1, 2), np.float32)
+
+
+def colour_mapped(given: Floats, wanted: Floats) -> Floats:
+    """`given` through the affine map of its colours that is nearest to `wanted`."""
+    return recoloured(given, colour_map(given, wanted))
+
+
+def flat(images: Floats, scenes: Sequence[Scene]) -> Floats:
+    """Each class of pixels in its mean colour over all the pictures `[n, 3, h, w]` of the scenes."""
+    classes = np.stack([class_map(scene, images.shape[-1]) for scene in scenes])
+    rows = images.transpose(0, 2, 3, 1)
+    means = np.stack([rows[classes == kind].mean(axis=0) for kind in range(len(CLASSES))])
+    return np.ascontiguousarray(means[classes].transpose(0, 3, 1, 2), np.float32)
 
 
 def statistics(images: Floats) -> npt.NDArray[np.float64]:
@@ -90,14 +108,21 @@ class Judge:
 
 
 @cache
-def judge(size: int) -> Judge:
-    """The judge of pictures of a size. It knows training scenes only."""
-    scenes = [make_scene(0, "train judge", number) for number in range(KNOWN)]
+def known_scenes() -> tuple[Scene, ...]:
+    """The scenes of the judge; none of them is a test scene."""
+    return tuple(make_scene(0, "train judge", number) for number in range(KNOWN))
+
+
+@cache
+def judge(size: int, knows_flat: bool = False) -> Judge:
+    """The judge of pictures of a size."""
+    scenes = known_scenes()
     real = {style: pictures(scenes, size, style) for style in STYLES}
     sets = dict(real.items())
     for source, target in itertools.permutations(STYLES, 2):
-        affine = colour_map(real[source], real[target])
-        sets[f"{source} as {target}"] = recoloured(real[source], affine)
+        sets[f"{source} as {target}"] = colour_mapped(real[source], real[target])
+    if knows_flat:
+        sets |= {f"flat {style}": flat(images, scenes) for style, images in real.items()}
     found = {name: statistics(images) for name, images in sets.items()}
     scale = np.concatenate([found[style] for style in STYLES]).std(axis=0)
     names = tuple(name if name in STYLES else "" for name in found)
@@ -125,17 +150,16 @@ class Score:
     accuracy: float
     iou: float
     diversity: float | None = None
+    error: float | None = None  # mean absolute difference from the true picture, in image units
 
     @property
     def product(self) -> float:
         return self.accuracy * self.iou
 
-    def row(self) -> dict[str, float | None]:
-        shown = {"accuracy": self.accuracy, "iou": self.iou, "product": self.product, "diversity": self.diversity}
-        return {name: None if value is None else round(value, 3) for name, value in shown.items()}
 
-
-def score(made: Sequence[Floats], scenes: Sequence[Scene], targets: Sequence[str]) -> Score:
+def score(
+    made: Sequence[Floats], scenes: Sequence[Scene], targets: Sequence[str], *, knows_flat: bool = False
+) -> Score:
     """Score samples `[n, 3, size, size]` of each scene, wanted in any of the target styles.
 
     Content is read in the palette of the target style that the judge sees in a picture; where it sees another, in the
@@ -145,13 +169,29 @@ def score(made: Sequence[Floats], scenes: Sequence[Scene], targets: Sequence[str
     true = np.stack([seen(scene, size) > 0 for scene in scenes])
     right, overlaps = [], []
     for images in made:
-        found = judge(size).styles(images)
+        found = judge(size, knows_flat).styles(images)
         right += [style in targets for style in found]
         readings = {style: objects(images, style) for style in targets}
         for number, style in enumerate(found):
             asked = [style] if style in targets else list(targets)
             overlaps.append(max(_overlap(readings[one][number], true[number]) for one in asked))
-    return Score(float(np.mean(right)), float(np.mean(overlaps)), diversity(made, scenes, targets))
+    error = None
+    if len(targets) == 1:
+        error = float(np.mean([np.abs(images - pictures(scenes, size, targets[0])) for images in made]))
+    return Score(float(np.mean(right)), float(np.mean(overlaps)), diversity(made, scenes, targets), error)
+
+
+def score_made_up(made: Sequence[Floats], scenes: Sequence[Scene], targets: Sequence[str]) -> Score:
+    """Score images `[n, 3, size, size]` that were made of noise, wanted in the one target style."""
+    (style,) = targets
+    size = made[0].shape[-1]
+    known = np.stack([seen(scene, size) > 0 for scene in known_scenes()])
+    images = np.concatenate(made)
+    right = [found == style for found in judge(size).styles(images)]
+    overlaps = [max(_overlap(one, true) for true in known) for one in objects(images, style)]
+    real = pictures(scenes, size, style)
+    spread = np.abs(images - np.roll(images, 1, axis=0)).mean() / np.abs(real - np.roll(real, 1, axis=0)).mean()
+    return Score(float(np.mean(right)), float(np.mean(overlaps)), float(spread))
 
 
 def _overlap(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
@@ -168,17 +208,3 @@ def diversity(made: Sequence[Floats], scenes: Sequence[Scene], targets: Sequence
 
 def _spread(sets: Sequence[Floats]) -> float:
     return float(np.mean([np.abs(one - other).mean() for one, other in itertools.combinations(sets, 2)]))
-
-
-def controls(given: Floats, scenes: Sequence[Scene], targets: Sequence[str]) -> Mapping[str, Score]:
-    """What needs no network: the true picture, the picture as it is, the truth of another scene, other colours."""
-    size = given.shape[-1]
-    truths = [pictures(scenes, size, style) for style in targets]
-    maps = [recoloured(given, colour_map(given, truth)) for truth in truths]
-    sets = {
-        "truth": truths,
-        "identity": [given],
-        "random": [np.roll(truth, len(scenes) // 2, axis=0) for truth in truths],
-        "colour_map": maps,
-    }
-    return {name: score(images, scenes, targets) for name, images in sets.items()}
