@@ -6,6 +6,7 @@ prints with that variant. Look at the difference before you commit it: a plan th
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -28,17 +29,18 @@ def golden(name: str) -> str:
     return found
 
 
-def main(names: list[str]) -> int:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="GRAPH")
     GOLDEN.mkdir(exist_ok=True)
-    for name in names or sorted(bundled_graphs()):
+    for name in parser.parse_args().names or sorted(bundled_graphs()):
         path = GOLDEN / f"{name}.plan"
         text = golden(name)
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         if text != before:
             path.write_text(text, encoding="utf-8")
             print(f"{path.relative_to(ROOT)}: {'changed' if before else 'new'}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()
