@@ -116,6 +116,7 @@ def learn(
         "commit": checked_out,
         "iterations": program.iteration,
         "seconds": round(seconds),
+        "weights": sum(weight.numel() for net in program.networks.values() for weight in net.parameters()),
         "learned": learned(table),
         **table,
     }
