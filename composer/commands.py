@@ -27,15 +27,16 @@ def version() -> str:
 
 
 def run(given: argparse.Namespace) -> int:
+    from composer.interrupt import continuing, importing
+    from composer.wall_time import STARTED
+
     if given.dry_run:
-        from composer.dry_run import dry_run
+        with importing():
+            from composer.dry_run import dry_run
 
         return dry_run(_run_settings(given), given.grid)
     if given.grid:
         raise ComposeError("--grid is the picture of a dry run", remedy="add --dry-run")
-    from composer.interrupt import continuing, importing
-    from composer.wall_time import STARTED
-
     with importing():
         from composer.run import run as start
 

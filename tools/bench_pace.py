@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 NUMBER = r"([\d.e+]+) (ms|s)"
-SLOW, REPEATS = 10.0, 5  # seconds of a translation that is not repeated, and how often others are
+SLOW, REPEATS = 10.0, 20  # seconds of a translation that is not repeated, and how often others are
 COLUMNS = ("expected", "taken", "expected / taken", "lowest, highest")
 
 
