@@ -43,6 +43,20 @@ def folder(root: Path, **files: Sequence[str]) -> Path:
     return root
 
 
+def scenes(folder: Path, part: str, names: tuple[str, ...], high: int = 40, wide: int = 50) -> Path:
+    """Photos, label maps of 8 bits and instance maps of 16, in folders as the authors have them."""
+    numbers = np.random.default_rng(0)
+    for name in names:
+        patches = numbers.permutation(np.arange(20) % 5).reshape(4, 5).astype(np.uint8)
+        label = patches[(np.arange(high) * 4 // high)[:, None], np.arange(wide) * 5 // wide]
+        things = np.where(label > 2, label.astype(np.uint16) * 1000 + 1, label).astype(np.uint16)
+        photo = numbers.integers(0, 256, (high, wide, 3)).astype(np.uint8)
+        for kind, pixels in (("label", label), ("inst", things), ("img", photo)):
+            (folder / f"{part}_{kind}").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / f"{part}_{kind}" / f"{name}.png")
+    return folder
+
+
 STREAMS = [
     Stream("domain[a]", (Field("x[a]", "image", (3, 8, 8), {"load": 12}), Field("y", "label", (9,)))),
     Stream("domain[b]", (Field("x[b]", "image", (1, 6, 6), {"pairing": "uniform"}),)),

@@ -10,12 +10,13 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from fuzz_graphs import GRAPHS
 
 from composer.block import catalogue
-from composer.document import bundled_graphs
+from composer.document import bundled_graphs, load
 
 TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\"[^\"]*\"|[^\s\w]")
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -293,14 +294,20 @@ MORE_LINES: dict[str, Callable[[Slip], None]] = {
 }
 
 
-def _options(slip: Slip, text: str) -> dict[str, Any]:
+@cache
+def offered(graph: str) -> dict[str, tuple[str, ...]]:
+    """The presets and the variants that a graph has, of its own or from the one it extends."""
+    document = load(f"{graph}.yaml", text=sources()[graph])
+    return {"preset": tuple(document.presets), "variants": tuple(document.variants)}
+
+
+def _options(slip: Slip) -> dict[str, Any]:
     """A preset and a variant that the graph has, or none."""
     found: dict[str, Any] = {}
-    for name, where, share in (("preset", "presets", 0.5), ("variants", "variants", 0.3)):
-        section = re.search(rf"^{where}:\n((?:[ ]+[^\n]*\n|\n)*)", text, re.M)
-        offered = re.findall(r"^  (\w+):", section.group(1), re.M) if section else []
-        if offered and slip.chance.random() < share:
-            one = slip.chance.choice(offered)
+    for name, share in (("preset", 0.5), ("variants", 0.3)):
+        names = offered(slip.graph)[name]
+        if names and slip.chance.random() < share:
+            one = slip.chance.choice(names)
             found[name] = one if name == "preset" else [one]
     return found
 
@@ -318,7 +325,7 @@ def edit(seed: int) -> Edit:
     """The edit of that number; it changes something."""
     slip = Slip(seed)
     before = list(slip.lines)
-    beside = _options(slip, "\n".join(before) + "\n")
+    beside = _options(slip)
     kind = slip.chance.choice([*ONE_LINE, *ONE_LINE, "grammar", "token", *MORE_LINES, "said"])
     if kind == "said":
         return Edit(seed, kind, slip.graph, "\n".join(before) + "\n", None, options={**beside, **said(slip)})

@@ -1,4 +1,4 @@
-"""The bundled graphs, small, are trained as the second interpreter says."""
+"""The bundled graphs, small, are trained as the second interpreter says, and so are variants that keep state."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_graphs import CASES, of
 
 import composer
 from composer.document import bundled_graphs
 from composer.program import Program
-from composer.testing.batches import batches_for
+from composer.testing.batches import batches_for, batches_of_passes
 from composer.testing.compare import disagreements, train
 from composer.testing.interpreter import interpret
 
@@ -52,4 +53,18 @@ def test_is_trained_as_the_rules_say(name: str) -> None:
     program = make()
     batches = batches_for(program, 2)
     meant = interpret(program, batches).trace()
+    assert disagreements(train(program, batches), meant, make, batches) == {}
+
+
+@pytest.mark.parametrize(("name", "variants", "params"), [case[:3] for case in CASES if case[1]])
+def test_a_variant_is_trained_as_the_rules_say(name: str, variants: str, params: dict[str, Any]) -> None:
+    margin = {"gan": "least_squares"} if name == "spade" else {}
+
+    def make() -> Program:
+        settings = of(name, {**params, **margin})
+        return composer.compile(name, variants=variants.split(), settings=settings, dtype=torch.float64)
+
+    program = make()
+    batches = batches_for(program, 2)
+    meant = interpret(program, batches, batches_of_passes(program)).trace()
     assert disagreements(train(program, batches), meant, make, batches) == {}

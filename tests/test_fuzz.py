@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 import pytest
-from edits import Edit, edit, sources
+from edits import Edit, edit, offered, sources
 from fuzzing import run
 from hostile import HOSTILE, graph
 
@@ -30,9 +30,13 @@ def everything_is_imported() -> None:
 
 @pytest.mark.parametrize("name", sorted(sources()))
 def test_the_graphs_that_are_edited_are_valid(name: str) -> None:
-    for preset in (None, "demo"):
-        if preset is None or "presets:" in sources()[name]:
-            composer.check(f"{name}.yaml", text=sources()[name], preset=preset)
+    """As they are, and with each preset and variant that an edit may come with."""
+    text = sources()[name]
+    composer.check(f"{name}.yaml", text=text)
+    for preset in offered(name)["preset"]:
+        composer.check(f"{name}.yaml", text=text, preset=preset)
+    for variant in offered(name)["variants"]:
+        composer.check(f"{name}.yaml", text=text, variants=[variant])
 
 
 def test_an_edited_graph_is_valid_or_refused_where_it_was_edited() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_folders import scenes
 from PIL import Image
 from tiny_run import settings, start, state
 
@@ -21,20 +22,6 @@ from composer.translate_files import Wanted, load_program, translate_files
 
 SMALL = {"size": 32, "image_width": 48, "classes": 5, "width": 4, "down": 1, "blocks": 1, "judge_width": 4,
          "judge_layers": 1, "encoder_width": 2, "encoder_down": 1, "clusters": 3}  # fmt: skip
-
-
-def scenes(folder: Path, part: str, names: tuple[str, ...], high: int = 40, wide: int = 50) -> Path:
-    """Photos, label maps of 8 bits and instance maps of 16, in folders as the authors have them."""
-    numbers = np.random.default_rng(0)
-    for name in names:
-        patches = numbers.permutation(np.arange(20) % 5).reshape(4, 5).astype(np.uint8)
-        label = patches[(np.arange(high) * 4 // high)[:, None], np.arange(wide) * 5 // wide]
-        things = np.where(label > 2, label.astype(np.uint16) * 1000 + 1, label).astype(np.uint16)
-        photo = numbers.integers(0, 256, (high, wide, 3)).astype(np.uint8)
-        for kind, pixels in (("label", label), ("inst", things), ("img", photo)):
-            (folder / f"{part}_{kind}").mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(folder / f"{part}_{kind}" / f"{name}.png")
-    return folder
 
 
 def of(**changed: object) -> tuple[tuple[str, str], ...]:
