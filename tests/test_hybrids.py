@@ -87,7 +87,8 @@ def test_both_kinds_of_fakes_are_judged() -> None:
 
 def test_a_code_at_every_pixel_would_be_normalized_away(tmp_path: Path) -> None:
     plain = tmp_path / "plain.yaml"
-    change = "change: {networks.M: {chain: ['conv(width, kernel=1)']}}"  # no bend: z adds the same at every pixel
+    joined = "{x: 'concat(map, spread_like(z, map))'}, output: 'conv(x, width, kernel=1)'"
+    change = f"change: {{networks.M: {{inputs: 'map, z', values: {joined}}}}}"
     plain.write_text(f"extends: pix2pixhd_styles\nname: plain\n{change}\n", encoding="utf-8")
     moves = []
     for name in ("pix2pixhd_styles", plain):
