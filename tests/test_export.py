@@ -35,7 +35,8 @@ from composer.translate_files import load_program, translate_files
 
 SMALL = {"size": 32, "depth": 4, "layers": 2, "blocks": 1, "judge_layers": 2, "load": 36, "scales": 1}
 NARROW = dict.fromkeys(("width", "judge_width", "vgg_width"), 4)
-OWN = {  # sizes that networks of a fixed depth need
+OWN = {  # sizes that networks of a fixed depth need; deep norms of a constant map, as it is tried with, are rounding
+    "pix2pixhd_styles": {"down": 0, "encoder_down": 1, "classes": 5},
     "bicyclegan": {"size": 64, "load": 64, "encoder_blocks": 2, "encoder_width": 4},
     "spade": {"size": 64, "load": 64, "hidden": 4},
     "unit_spade": {"classes": 5, "hidden": 4},
