@@ -32,8 +32,15 @@ def experiments() -> dict[str, dict[str, Any]]:
 
 
 def table(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Means over the seeds, and the products of each."""
-    head = ["", *(name if name != "iou" else "IoU" for name in COLUMNS), "product by seed", "weights", "seconds"]
+    """Means over the seeds, the product of each, and that of the true pictures."""
+    head = [
+        "",
+        *(name if name != "iou" else "IoU" for name in COLUMNS),
+        "product by seed",
+        "truth",
+        "weights",
+        "seconds",
+    ]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name in names:
         own = [row for row in rows if row["name"] == name]
@@ -42,6 +49,7 @@ def table(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
             found = [row["method"][column] for row in own if column in row["method"]]
             cells.append(f"{mean(found):.2f}" if found else "")
         cells.append(", ".join(f"{row['method']['product']:.2f}" for row in own))
+        cells.append(f"{own[0]['truth']['product']:.2f}")
         cells += [f"{own[0]['weights'] / 1e3:,.0f} k", f"{mean(row['seconds'] for row in own):.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     commands = [own[0]["command"] for name in names if (own := [row for row in rows if row["name"] == name])]
