@@ -182,11 +182,12 @@ class Interpreter(Machine):
     def sweep(self, one: Pass, batches: Sequence[Batch]) -> None:
         """Run a pass: everything anew on each batch, each network in its mode (or the pass's); no weight is trained.
 
-        A pass at the end changes no network.
+        A pass at the end changes no network and no state.
         """
         modules = [*self.networks.values(), *self.averages.values()]
         before = {m: m.training for n in modules for m in n.modules()}
-        buffers = [(b, b.clone()) for n in modules for b in n.buffers()] if one.at == "end" else []
+        kept = [*modules, *self.states.values()] if one.at == "end" else []
+        buffers = [(b, b.clone()) for module in kept for b in module.buffers()]
         for name, network in self.graph.networks.items():
             for where in (self.networks, self.averages):
                 if one.mode and name in where and not network.frozen:
