@@ -68,12 +68,15 @@ DISTANCES = (
 
 
 def _distance(world: World, updated: list[Net], context: str, wanted: Wanted) -> Formed | None:
-    one = world.some(context, lambda v: wanted(v) and v.kind.is_real)
+    return _two_alike(world, context, lambda v: wanted(v) and v.kind.is_real, DISTANCES)
+
+
+def _two_alike(world: World, context: str, fits: Wanted, forms: tuple[str, ...]) -> Formed | None:
+    one = world.some(context, fits)
     other = like(world, context, one) if one else None
     if one is None or other is None:
         return None
-    form = world.choose(DISTANCES)
-    return one.over(form.format(one.text, other.text), None, other)
+    return one.over(world.choose(forms).format(one.text, other.text), None, other)
 
 
 def _size(world: World, updated: list[Net], context: str, wanted: Wanted) -> Formed | None:
@@ -88,11 +91,7 @@ SPREADS = (
 
 
 def _spread(world: World, updated: list[Net], context: str, wanted: Wanted) -> Formed | None:
-    one = world.some(context, lambda v: wanted(v) and v.kind.is_code)
-    other = like(world, context, one) if one else None
-    if one is None or other is None:
-        return None
-    return one.over(world.choose(SPREADS).format(one.text, other.text), None, other)
+    return _two_alike(world, context, lambda v: wanted(v) and v.kind.is_code, SPREADS)
 
 
 def _sum(world: World, updated: list[Net], context: str, wanted: Wanted) -> Formed | None:
