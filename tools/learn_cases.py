@@ -69,29 +69,30 @@ def translations(program: Any, case: Case, scenes: Sequence[Any]) -> list[Floats
 
 
 def scored(program: Any, case: Case, scenes: Sequence[Any]) -> Score:
-    made = translations(program, case, scenes)
-    if case.get("made_up"):
-        return learn_score.score_made_up(made, scenes, case["to"])
-    return learn_score.score(made, scenes, case["to"], knows_flat="maps" in case)
+    return _score(translations(program, case, scenes), case, scenes)
 
 
 def controls(program: Any, case: Case, scenes: Sequence[Any]) -> dict[str, Score]:
     """What needs no network, `truth` first; the others are to be beaten."""
-    size, targets = size_of(program, case), case["to"]
-    truths = [learn_score.pictures(scenes, size, style) for style in targets]
+    size, made_up = size_of(program, case), case.get("made_up")
+    truths = [learn_score.pictures(scenes, size, style) for style in case["to"]]
     tricks: dict[str, list[Floats]] = {"truth": truths}
     if "input" in case:
         given = sources(case, size, scenes)
         tricks["colour_map"] = [learn_score.colour_mapped(given, truth) for truth in truths]
-    if case.get("made_up"):
-        tricks["mixed"] = [(truth + np.roll(truth, 1, axis=0)) / 2 for truth in truths]
-        tricks["mean"] = [np.broadcast_to(truth.mean(axis=0), truth.shape) for truth in truths]
-        return {name: learn_score.score_made_up(images, scenes, targets) for name, images in tricks.items()}
-    if "input" in case:
-        tricks["identity"] = [given]
+        if not made_up:
+            tricks["identity"] = [given]
     if "maps" in case:
         tricks["flat"] = [learn_score.flat(truth, scenes) for truth in truths]
-    tricks["random"] = [np.roll(truth, len(scenes) // 2, axis=0) for truth in truths]
-    return {
-        name: learn_score.score(images, scenes, targets, knows_flat="maps" in case) for name, images in tricks.items()
-    }
+    if made_up:
+        tricks["mixed"] = [(truth + np.roll(truth, 1, axis=0)) / 2 for truth in truths]
+        tricks["mean"] = [np.broadcast_to(truth.mean(axis=0), truth.shape) for truth in truths]
+    else:
+        tricks["random"] = [np.roll(truth, len(scenes) // 2, axis=0) for truth in truths]
+    return {name: _score(images, case, scenes) for name, images in tricks.items()}
+
+
+def _score(made: Sequence[Floats], case: Case, scenes: Sequence[Any]) -> Score:
+    if case.get("made_up"):
+        return learn_score.score_made_up(made, scenes, case["to"])
+    return learn_score.score(made, scenes, case["to"], knows_flat="maps" in case)
